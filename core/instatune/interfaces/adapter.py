@@ -1,0 +1,71 @@
+"""Adapter: a family of models."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from instatune.space import Anatomy
+
+Batch: TypeAlias = "Mapping[str, Tensor]"
+"""Tensors of one batch by name, first axis = examples; what names there are is agreed between
+adapter and task (``input_ids``, ``attention_mask``, ``pixel_values``, ``labels``, ...)."""
+
+
+class Adapter(ABC):
+    """Loads a family of models and says where things are in them.
+
+    Elasticity, ordering, counting, extraction and saving are core's work, an adapter describes.
+    Calls come in this order: ``processor`` and ``load``, then ``describe``; ``logits`` at any time.
+    """
+
+    def __init__(self, config: Any = None) -> None:
+        """Take the settings of the entry's ``config`` class (None where it has none)."""
+        self.config = config
+
+    @abstractmethod
+    def load(self, checkpoint: str, n_outputs: int, generator: torch.Generator) -> nn.Module:
+        """Load pre-trained weights in float32 on the CPU, with a head of ``n_outputs``.
+
+        Args:
+            checkpoint: Folder, or name on a hub.
+            n_outputs: Number of classes (1 for regression).
+            generator: Source of randomness for a new head.
+
+        Raises:
+            CheckpointError: Missing, unreadable or of another family.
+        """
+
+    @abstractmethod
+    def describe(self, model: nn.Module) -> Anatomy:
+        """Describe a full-size model of this family.
+
+        Raises:
+            CheckpointError: The model is built differently; names the first module that differs.
+        """
+
+    @abstractmethod
+    def logits(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Run the model, full or sliced: ``[examples, outputs]``."""
+
+    @abstractmethod
+    def processor(self, checkpoint: str) -> Any:
+        """Give what turns raw inputs into tensors (tokenizer, image transform); None if nothing."""
+
+    @abstractmethod
+    def save_assets(self, model: nn.Module, processor: Any, directory: Path) -> None:
+        """Write all that ``skeleton`` needs, and the processor, but no weights."""
+
+    @abstractmethod
+    def skeleton(self, directory: Path) -> nn.Module:
+        """Build the full-size model from what ``save_assets`` wrote; weights may be arbitrary.
+
+        Raises:
+            CheckpointError: The folder is incomplete.
+        """

@@ -1,0 +1,212 @@
+"""Entries: what a plugin says about a component, without importing the component.
+
+The capability fields let ``instatune check`` refuse a bad combination before torch is loaded.
+Core decides by these fields alone; it never compares a component's name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias
+
+import attrs
+
+Kind: TypeAlias = Literal[
+    "adapters",
+    "dimensions",
+    "orderings",
+    "samplers",
+    "schedules",
+    "predictors",
+    "strategies",
+    "quantizers",
+    "objectives",
+    "tasks",
+    "executors",
+    "reporters",
+    "exporters",
+]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def _matches(pattern: re.Pattern[str], meaning: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def check(entry: Entry, attribute: attrs.Attribute[str], value: str) -> None:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError(f"{attribute.name} {value!r} is not {meaning}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """What every component declares.
+
+    Attributes:
+        name: How a spec calls it: lower case letters, digits, underscores.
+        target: ``"package.module:Class"``, imported on first use.
+        summary: One line for ``instatune plugins``.
+        config: Light attrs class; the YAML mapping beside ``name`` is structured into it. None
+            means that the component has no settings.
+        requires: PEP 508 requirements, checked by metadata before the target is imported.
+        stability: ``"experimental"`` components may change in any release.
+    """
+
+    name: str = attrs.field(validator=_matches(_NAME, "a name like 'my_component'"))
+    target: str = attrs.field(validator=_matches(_TARGET, "a target like 'package.module:Class'"))
+    summary: str
+    config: type | None = None
+    requires: tuple[str, ...] = ()
+    stability: Literal["stable", "experimental"] = "stable"
+
+
+@attrs.frozen(kw_only=True)
+class AdapterEntry(Entry):
+    """A family of models.
+
+    Attributes:
+        model_types: Values of ``model_type`` in a transformers ``config.json`` that it fits; empty
+            where the family has no such file.
+        outline: ``"module:function"`` of a light function ``(checkpoint: str) -> Anatomy | None``
+            that reads the anatomy from configuration files alone, so that a spec can be checked
+            against the real model without torch. None, or a result of None: not possible.
+    """
+
+    model_types: tuple[str, ...] = ()
+    outline: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DimensionEntry(Entry):
+    """Something that becomes elastic. Its target must be light (numpy at most).
+
+    Attributes:
+        effect: What its genes set: units of groups, or layers of stacks.
+    """
+
+    effect: Literal["width", "depth"] = "width"
+
+
+@attrs.frozen(kw_only=True)
+class OrderingEntry(Entry):
+    """A measure of importance of heads and neurons.
+
+    Attributes:
+        needs_gradients: Whether it reads gradients of the teacher on training batches.
+    """
+
+    needs_gradients: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class SamplerEntry(Entry):
+    """A rule that chooses the sub-networks of one training step.
+
+    Attributes:
+        draws_largest: Whether each step trains the super-network itself (the largest one).
+    """
+
+    draws_largest: bool
+
+
+@attrs.frozen(kw_only=True)
+class ScheduleEntry(Entry):
+    """A rule that weighs the terms of the training loss.
+
+    Attributes:
+        needs_largest: Whether the largest network teaches the others in the same step.
+        needs_teacher: Whether a separately fine-tuned teacher can get a weight above zero.
+    """
+
+    needs_largest: bool = False
+    needs_teacher: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PredictorEntry(Entry):
+    """A regression from architectures to one objective.
+
+    Attributes:
+        gives_std: Whether predictions carry a standard deviation.
+    """
+
+    gives_std: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class StrategyEntry(Entry):
+    """A search strategy.
+
+    Attributes:
+        max_objectives: The most objectives that it handles; None for any number.
+        needs_predictor: Whether ``search.predictor`` must be given.
+    """
+
+    max_objectives: int | None = None
+    needs_predictor: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class QuantizerEntry(Entry):
+    """A way to lower the bit width of linear layers.
+
+    Attributes:
+        bits: Bit widths that it offers besides 32.
+        needs_calibration: Whether it looks at training samples.
+    """
+
+    bits: tuple[int, ...]
+    needs_calibration: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class ObjectiveEntry(Entry):
+    """Something measured of a sub-network.
+
+    Attributes:
+        goal: The good direction.
+        unit: Shown behind values, may be empty.
+        cost: ``"exact"`` is computed from the architecture alone and is never predicted;
+            ``"dataset"`` runs the search split; ``"device"`` measures time or power and is noisy.
+        label: Name for people, e.g. in plots.
+    """
+
+    goal: Literal["min", "max"]
+    unit: str = ""
+    cost: Literal["exact", "dataset", "device"]
+    label: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class TaskEntry(Entry):
+    """A task with its data.
+
+    Attributes:
+        problem: Kind of output: ``"classification"``, ``"regression"``, ``"causal_lm"``, ...
+        licence: Licence of the data that it ships or loads, in words.
+    """
+
+    problem: str = "classification"
+    licence: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ExecutorEntry(Entry):
+    """A place where evaluations run."""
+
+
+@attrs.frozen(kw_only=True)
+class ReporterEntry(Entry):
+    """A receiver of events and results."""
+
+
+@attrs.frozen(kw_only=True)
+class ExporterEntry(Entry):
+    """A format that sub-networks are written in.
+
+    Attributes:
+        loadable: Whether ``instatune.load`` reads it back.
+    """
+
+    loadable: bool = False

@@ -1,0 +1,1 @@
+"""From YAML to a plan: strict reading, structuring, resolving. Imports nothing heavy."""

@@ -1,0 +1,178 @@
+"""The sections of a spec that core knows. What stands under a component's name is the plugin's."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+from attrs.validators import ge, gt, le
+
+
+@attrs.frozen(kw_only=True)
+class Component:
+    """A named component and its settings; a bare string in YAML is short for ``{name: string}``."""
+
+    name: str
+    settings: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class ModelSection:
+    """``model:``, the adapter and the checkpoint.
+
+    Attributes:
+        adapter: Family; further settings of the adapter stand beside its name.
+        checkpoint: Folder, ``package:NAME/folder`` inside an installed Python package, or the name
+            of a model on a hub.
+    """
+
+    adapter: Component
+    checkpoint: str
+
+
+@attrs.frozen(kw_only=True)
+class TrainingSection:
+    """Settings that teaching and tuning share.
+
+    Attributes:
+        epochs: Passes over the training split.
+        max_steps: Stop after this many optimiser steps; None for no limit.
+        batch_size: Examples per step.
+        lr: Peak learning rate of AdamW.
+        warmup: Share of the steps in which the rate rises linearly, before it falls linearly.
+        weight_decay: Decoupled weight decay.
+        clip_norm: Largest norm of the gradient.
+        precision: Arithmetic of the forward pass; weights stay in float32.
+        checkpoint_seconds: Time between two checkpoints for resuming.
+    """
+
+    epochs: int = attrs.field(default=3, validator=ge(1))
+    max_steps: int | None = attrs.field(default=None, validator=attrs.validators.optional(ge(1)))
+    batch_size: int = attrs.field(default=32, validator=ge(1))
+    lr: float = attrs.field(default=5e-5, validator=gt(0.0))
+    warmup: float = attrs.field(default=0.1, validator=[ge(0.0), le(1.0)])
+    weight_decay: float = attrs.field(default=0.01, validator=ge(0.0))
+    clip_norm: float = attrs.field(default=1.0, validator=gt(0.0))
+    precision: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_seconds: float = attrs.field(default=60.0, validator=ge(0.0))
+
+
+@attrs.frozen(kw_only=True)
+class TuneSection(TrainingSection):
+    """``tune:``, the fine-tuning of the super-network.
+
+    Attributes:
+        start: Weights to start from: the checkpoint as the paper does, or the teacher.
+        sampler: Which networks are trained in a step.
+        loss: Schedule of the loss.
+        curve_points: How often full, random and smallest network are scored while tuning.
+    """
+
+    start: Literal["checkpoint", "teacher"] = "checkpoint"
+    sampler: Component = attrs.field(factory=lambda: Component(name="uniform"))
+    loss: Component = attrs.field(factory=lambda: Component(name="instatune"))
+    curve_points: int = attrs.field(default=8, validator=ge(0))
+
+
+@attrs.frozen(kw_only=True)
+class OrderSection:
+    """``order:``, the ordering of heads, neurons and layers before tuning.
+
+    Attributes:
+        by: Measure of importance.
+        batches: Training batches that it may look at.
+    """
+
+    by: Component = attrs.field(factory=lambda: Component(name="taylor"))
+    batches: int = attrs.field(default=32, validator=ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class SearchSection:
+    """``search:``.
+
+    Attributes:
+        strategy: Which networks are measured next.
+        predictor: Regression for strategies that need one.
+        evaluations: Distinct networks to measure.
+        examples: Use only this many examples of the search split; None for all.
+        batch_size: Examples per forward pass.
+        baselines: Also measure the baselines of the report, random search at equal budget included.
+        export_limit: Most networks of the front to export; they are spread evenly over it.
+        max_failures: Failed measurements that are tolerated.
+    """
+
+    strategy: Component = attrs.field(factory=lambda: Component(name="linas"))
+    predictor: Component | None = None
+    evaluations: int = attrs.field(default=150, validator=ge(1))
+    examples: int | None = attrs.field(default=None, validator=attrs.validators.optional(ge(1)))
+    batch_size: int = attrs.field(default=64, validator=ge(1))
+    baselines: bool = True
+    export_limit: int = attrs.field(default=8, validator=ge(1))
+    max_failures: int = attrs.field(default=0, validator=ge(0))
+
+
+@attrs.frozen(kw_only=True)
+class Constraint:
+    """Bounds on one objective.
+
+    Attributes:
+        min: Lower bound.
+        max: Upper bound.
+        relative: Bounds are factors of the full model's value (``0.6`` = 60 %); else in its unit.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    relative: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class PluginsSection:
+    """``plugins:``, what may take part.
+
+    Attributes:
+        disable: Distributions or modules to leave out.
+        files: Single Python files to load as plugins.
+    """
+
+    disable: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Spec:
+    """A whole spec.
+
+    Attributes:
+        spec: Version of this format.
+        name: Name of the run, for titles and for the default folder.
+        run_dir: Folder of the run; ``runs/<name>`` unless given.
+        seed: Seed of everything.
+        device: Where torch computes.
+        space: Elastic dimensions by name, with their choices or settings.
+    """
+
+    spec: Literal[1]
+    name: str
+    run_dir: str | None = None
+    seed: int = attrs.field(default=0, validator=ge(0))
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    model: ModelSection
+    task: Component
+    teach: TrainingSection = attrs.field(factory=TrainingSection)
+    space: tuple[Component, ...]
+    order: OrderSection = attrs.field(factory=OrderSection)
+    tune: TuneSection = attrs.field(factory=TuneSection)
+    search: SearchSection = attrs.field(factory=SearchSection)
+    objectives: tuple[Component, ...] = (Component(name="accuracy"), Component(name="macs"))
+    constraints: dict[str, Constraint] = attrs.field(factory=dict)
+    executor: Component = attrs.field(factory=lambda: Component(name="local"))
+    exporters: tuple[Component, ...] = (Component(name="folder"),)
+    reporters: tuple[Component, ...] = (
+        Component(name="console"),
+        Component(name="html"),
+        Component(name="png"),
+        Component(name="csv"),
+    )
+    plugins: PluginsSection = attrs.field(factory=PluginsSection)

@@ -1,0 +1,65 @@
+"""Plan: a spec in which every name is resolved and every setting checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from instatune.plugin.entries import Entry, Kind
+from instatune.spec.model import Spec
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """One resolved component of a plan.
+
+    Attributes:
+        kind: Kind of component.
+        entry: What the plugin says of it.
+        config: Instance of ``entry.config``, None where it has none.
+        distribution: Distribution that offers it.
+        version: Version of that distribution.
+    """
+
+    kind: Kind
+    entry: Entry
+    config: Any
+    distribution: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """Name of the component."""
+        return self.entry.name
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """Everything that the engine needs to know; light, no torch.
+
+    Attributes:
+        spec: The spec behind it.
+        run_dir: Folder of the run, absolute.
+        checkpoint: Checkpoint with ``package:`` resolved.
+        text: The resolved spec as YAML, defaults written out.
+    """
+
+    spec: Spec
+    run_dir: Path
+    checkpoint: str
+    adapter: Part
+    task: Part
+    dimensions: tuple[Part, ...]
+    ordering: Part
+    sampler: Part
+    schedule: Part
+    strategy: Part
+    predictor: Part | None
+    objectives: tuple[Part, ...]
+    limits_only: tuple[Part, ...] = ()  # exact objectives that only a constraint names
+    executor: Part
+    exporters: tuple[Part, ...]
+    reporters: tuple[Part, ...]
+    text: str
