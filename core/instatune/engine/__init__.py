@@ -1,0 +1,1 @@
+"""The engine: stages, training, evaluation, store. Composes what the plan names."""

@@ -1,0 +1,173 @@
+"""Evaluation: measures architectures on one split, through the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+import torch
+from torch import Tensor
+
+from instatune.engine.batches import BatchPlan
+from instatune.engine.store import Store
+from instatune.interfaces import (
+    Batch,
+    Evaluation,
+    Executor,
+    Measurement,
+    Objective,
+    Task,
+)
+from instatune.space import Anatomy, Architecture, SearchSpace
+from instatune.spec.plan import Part
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from instatune.supernet.supernet import Supernet
+
+
+@attrs.frozen(kw_only=True)
+class SplitBench:
+    """A super-network in front of one split: what objectives measure on.
+
+    Attributes:
+        supernet: Tuned, on its device.
+        task: For scores.
+        batches: The split in fixed order.
+        precision: Gives the autocast context of a forward pass.
+    """
+
+    supernet: Supernet
+    task: Task
+    batches: BatchPlan
+    precision: Callable[[], AbstractContextManager[object]]
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return self.supernet.space
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """The anatomy of the super-network."""
+        return self.supernet.anatomy
+
+    def outputs(self, architecture: Architecture) -> Iterator[tuple[Tensor, Batch]]:
+        """Run a sub-network over the split: logits in float32, and the batch."""
+        self.supernet.model.eval()
+        device = next(self.supernet.model.parameters()).device
+        with torch.inference_mode(), self.supernet.active(architecture):
+            for batch in self.batches:
+                placed = {name: tensor.to(device) for name, tensor in batch.items()}
+                with self.precision():
+                    logits = self.supernet.logits(placed)
+                yield logits.float(), placed
+
+
+@attrs.frozen(kw_only=True)
+class Measured:
+    """An objective as the evaluator sees it.
+
+    Attributes:
+        part: Its place in the plan.
+        objective: The component.
+    """
+
+    part: Part
+    objective: Objective
+
+    @property
+    def exact(self) -> bool:
+        """Whether it follows from the architecture alone."""
+        return bool(self.part.entry.cost == "exact")  # type: ignore[attr-defined]
+
+    @property
+    def spelled(self) -> str:
+        """Name with settings: part of the key of every measurement."""
+        if self.part.config is None:
+            return self.part.name
+        settings = json.dumps(attrs.asdict(self.part.config), sort_keys=True, default=str)
+        return f"{self.part.name} {settings}"
+
+
+@attrs.define(kw_only=True)
+class Evaluator:
+    """Measures what the store does not hold yet.
+
+    Attributes:
+        bench: Super-network and split.
+        objectives: What to measure, by name.
+        store: Where measurements are kept.
+        executor: Where they are made.
+        supernet_id: Digest of weights and space.
+        data_id: Stands for split, examples and precision.
+        max_failures: Failed measurements that are tolerated.
+    """
+
+    bench: SplitBench
+    objectives: Mapping[str, Measured]
+    store: Store
+    executor: Executor
+    supernet_id: str
+    data_id: str
+    max_failures: int = 0
+
+    def evaluate(
+        self,
+        architectures: Sequence[Architecture],
+        done: Callable[[Evaluation], None] = lambda evaluation: None,
+    ) -> list[Evaluation]:
+        """Measure all objectives of each architecture.
+
+        Args:
+            architectures: In the wanted order; repeats are measured once.
+            done: Told after each architecture that had to be measured.
+
+        Returns:
+            One evaluation per architecture, in order. A failed one has ``status="failed"``.
+
+        Raises:
+            Exception: What an objective raised, once ``max_failures`` are used up.
+        """
+        results: dict[str, Evaluation] = {}
+        for evaluation in self.executor.map(self._one, list(dict.fromkeys(architectures))):
+            results[evaluation.architecture.key] = evaluation
+            done(evaluation)
+        return [results[architecture.key] for architecture in architectures]
+
+    def _one(self, architecture: Architecture) -> Evaluation:
+        try:
+            values = {name: self._value(name, architecture) for name in self.objectives}
+        except Exception as error:
+            if self.max_failures <= 0:
+                raise
+            self.max_failures -= 1
+            reason = f"{type(error).__name__}: {error}"
+            return Evaluation(architecture=architecture, values={}, status="failed", error=reason)
+        return Evaluation(architecture=architecture, values=values)
+
+    def _value(self, name: str, architecture: Architecture) -> Measurement:
+        measured = self.objectives[name]
+        place = (self.supernet_id, architecture, measured.spelled)
+        data = "" if measured.exact else self.data_id
+        found = self.store.get(*place, data)
+        if found is not None:
+            return found
+        told: list[Measurement] = []
+        measured.objective.measure([architecture], self.bench, told.append)
+        if len(told) != 1:
+            raise _wrong_count(measured.part, len(told))
+        self.store.put(*place, data, told[0])
+        return told[0]
+
+
+def _wrong_count(part: Part, count: int) -> Exception:
+    from instatune.errors import PluginError
+
+    return PluginError(
+        f"objective {part.name!r} of {part.distribution}: measured {count} values for 1"
+        " architecture; it must call `done` once for each"
+    )

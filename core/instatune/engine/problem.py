@@ -1,0 +1,93 @@
+"""From a plan to what a strategy sees: aims, limits in absolute units, exact functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instatune.engine.evaluate import Evaluator
+from instatune.engine.workshop import Workshop
+from instatune.interfaces import (
+    Aim,
+    ExactObjective,
+    Limit,
+    Predictor,
+    Problem,
+    Strategy,
+)
+from instatune.plugin.entries import ObjectiveEntry
+from instatune.plugin.registry import load_target
+from instatune.space.search_space import Genotypes
+from instatune.spec.plan import Part
+
+ExactFunction = Callable[[Genotypes], NDArray[np.float64]]
+
+
+def make_problem(shop: Workshop, evaluator: Evaluator) -> Problem:
+    """State the search problem of a run."""
+    exact = _exact_functions(evaluator)
+    return Problem(
+        space=evaluator.bench.space,
+        aims=tuple(_aim(part) for part in shop.plan.objectives),
+        limits=_limits(shop, evaluator, exact),
+        budget=shop.plan.spec.search.evaluations,
+        exact=exact,
+        make_predictor=_predictor_maker(shop.plan.predictor),
+    )
+
+
+def make_strategy(shop: Workshop, problem: Problem, rng: np.random.Generator) -> Strategy:
+    """Make the strategy that the plan names."""
+    part = shop.plan.strategy
+    strategy: Strategy = load_target(part.entry, Strategy)(part.config, problem, rng)
+    return strategy
+
+
+def _exact_functions(evaluator: Evaluator) -> dict[str, ExactFunction]:
+    bench = evaluator.bench
+    return {
+        name: partial(measured.objective.exact, bench.space, bench.anatomy)
+        for name, measured in evaluator.objectives.items()
+        if isinstance(measured.objective, ExactObjective)
+    }
+
+
+def _aim(part: Part) -> Aim:
+    entry = cast("ObjectiveEntry", part.entry)
+    return Aim(name=part.name, goal=entry.goal, exact=entry.cost == "exact")
+
+
+def _limits(
+    shop: Workshop, evaluator: Evaluator, exact: dict[str, ExactFunction]
+) -> tuple[Limit, ...]:
+    limits = []
+    for name, constraint in shop.plan.spec.constraints.items():
+        unit = _full_value(evaluator, exact, name) if constraint.relative else 1.0
+        limits.append(
+            Limit(
+                name=name,
+                low=-np.inf if constraint.min is None else constraint.min * unit,
+                high=np.inf if constraint.max is None else constraint.max * unit,
+                exact=name in exact,
+            )
+        )
+    return tuple(limits)
+
+
+def _full_value(evaluator: Evaluator, exact: dict[str, ExactFunction], name: str) -> float:
+    """Value of the full model, which relative bounds are factors of."""
+    largest = evaluator.bench.space.largest
+    if name in exact:
+        return float(exact[name](evaluator.bench.space.encode([largest]))[0])
+    return evaluator.evaluate([largest])[0].values[name].value
+
+
+def _predictor_maker(part: Part | None) -> Callable[[int], Predictor] | None:
+    if part is None:
+        return None
+    target = load_target(part.entry, Predictor)
+    return lambda seed: cast("Predictor", target(part.config, seed))

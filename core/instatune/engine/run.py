@@ -1,0 +1,160 @@
+"""A run: the stages one after the other, each skipped if nothing that it reads has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from instatune.engine.environment import environment
+from instatune.engine.events import Events
+from instatune.engine.folder import RunFolder, StageRecord
+from instatune.engine.stages import STAGES, Stage
+from instatune.engine.summary import summarise
+from instatune.engine.workshop import Workshop
+from instatune.errors import SpecError, StoreError
+from instatune.files import write_json, write_text
+from instatune.interfaces import Reporter, Row, Summary
+from instatune.plugin.manager import Plugins, discover
+from instatune.plugin.registry import load_target
+from instatune.spec.plan import Plan
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@attrs.frozen(slots=False)
+class Run:
+    """A finished run.
+
+    Attributes:
+        summary: All results as plain data.
+        plugins: What took part, for loading.
+    """
+
+    summary: Summary
+    plugins: Plugins = attrs.field(repr=False)
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the run."""
+        return self.summary.run_dir
+
+    @cached_property
+    def front(self) -> tuple[Row, ...]:
+        """Chosen networks, the largest first."""
+        return self.summary.front
+
+    def load(self, row: Row) -> nn.Module:
+        """Load an exported network as an ordinary module in eval mode."""
+        from instatune.supernet import subnet
+
+        return subnet.load(self.run_dir / row.folder, self.plugins)
+
+
+def run(
+    spec: str | Path | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    plugins: Plugins | None = None,
+) -> Run:
+    """Run a spec from wherever its run folder stands to the report.
+
+    Args:
+        spec: Path of a YAML file, or the same as a mapping.
+        overrides: As on the command line: ``"search.evaluations=50"``.
+        plugins: What may take part; everything installed if None.
+
+    Returns:
+        The results.
+
+    Raises:
+        SpecError: The spec cannot be run; lists every problem.
+        InstatuneError: Anything else that the user can mend.
+    """
+    from instatune.spec.resolve import plan
+
+    found = plugins or discover()
+    finished = run_plan(plan(spec, found, overrides), found)
+    if finished is None:
+        raise StoreError("the run stopped before its report")
+    return finished
+
+
+def run_plan(plan: Plan, plugins: Plugins, *, stop_after: str | None = None) -> Run | None:
+    """Run a plan.
+
+    Args:
+        plan: Checked and resolved.
+        plugins: What may take part.
+        stop_after: Name of the last stage to run; None for all.
+
+    Returns:
+        The results, None if it was told to stop before the report.
+    """
+    stages = _until(stop_after)
+    folder = RunFolder(plan.run_dir)
+    with folder.locked():
+        events = Events(_reporters(plan), folder.path / "events.jsonl")
+        shop = Workshop(plan, plugins, folder, events)
+        try:
+            events.run_started(plan.spec.name, tuple(stage.name for stage in stages))
+            write_text(folder.path / "plan.yaml", plan.text)
+            write_json(folder.path / "environment.json", environment())
+            for stage in stages:
+                _run_stage(stage, shop)
+            for reason in events.switched_off:
+                events.message(f"switched off during the run: reporter {reason}")
+            names = [stage.name for stage in STAGES if stage.name != "report"]
+            return Run(summarise(shop, names), plugins) if stop_after is None else None
+        except BaseException as error:
+            events.failed(error)
+            raise
+        finally:
+            shop.close()
+
+
+def _run_stage(stage: Stage, shop: Workshop) -> None:
+    key = _key(stage, shop)
+    shop.keys[stage.name] = key
+    known = shop.folder.record(stage.name)
+    if known is not None and known.key == key and not stage.always:
+        shop.events.stage_skipped(stage.name)
+        return
+    shop.events.stage_started(stage.name, stage.about)
+    started = time.monotonic()
+    outcome = stage.run(shop)
+    seconds = time.monotonic() - started + outcome.earlier_seconds
+    shop.folder.finish(stage.name, StageRecord(key=key, seconds=seconds, outcome=outcome.text))
+    shop.events.stage_finished(stage.name, seconds, outcome.text)
+
+
+def _key(stage: Stage, shop: Workshop) -> str:
+    """Hash of what a stage reads: its part of the plan, and the keys of all stages before it."""
+    text = json.dumps([list(shop.keys.values()), stage.reads(shop)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _reporters(plan: Plan) -> list[tuple[str, Reporter]]:
+    return [
+        (part.name, load_target(part.entry, Reporter)(part.config, plan.run_dir))
+        for part in plan.reporters
+    ]
+
+
+def _until(stop_after: str | None) -> tuple[Stage, ...]:
+    names = [stage.name for stage in STAGES]
+    if stop_after is None:
+        return STAGES
+    if stop_after not in names:
+        from instatune.errors import Problem
+
+        message = f"no stage is called {stop_after!r}; the stages are {', '.join(names)}"
+        raise SpecError([Problem(path=(), message=message)], source="--stop-after")
+    return STAGES[: names.index(stop_after) + 1]

@@ -1,0 +1,51 @@
+"""Selection: the feasible front, and a few networks that stand for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from instatune.interfaces import Evaluation, Problem
+from instatune.metrics.front import non_dominated
+
+
+def feasible_front(problem: Problem, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Networks that meet all limits and are not dominated, in order of measuring."""
+    feasible = [evaluation for evaluation in evaluations if meets_limits(problem, evaluation)]
+    if not feasible:
+        return []
+    keep = non_dominated(problem.losses(feasible))
+    return [evaluation for evaluation, kept in zip(feasible, keep, strict=True) if kept]
+
+
+def meets_limits(problem: Problem, evaluation: Evaluation) -> bool:
+    """Whether a network keeps within every limit, measured ones included."""
+    return all(
+        not limit.violation(np.array([evaluation.values[limit.name].value])).any()
+        for limit in problem.limits
+    )
+
+
+def spread(problem: Problem, front: Sequence[Evaluation], count: int) -> list[Evaluation]:
+    """Choose at most ``count`` networks, evenly over the front, both ends included.
+
+    Evenly means along the first aim of the spec that is exact (usually MACs), else the first one.
+    The result is sorted from the largest to the smallest value of it.
+    """
+    if not front:
+        return []
+    exact = [column for column, aim in enumerate(problem.aims) if aim.exact]
+    values = problem.losses(front)[:, exact[0] if exact else 0]
+    order = np.argsort(-values, kind="stable")
+    if len(front) <= count:
+        return [front[index] for index in order]
+    targets = np.linspace(values.max(), values.min(), count)
+    picked: list[int] = []
+    for target in targets:
+        nearest = min(
+            (index for index in order if index not in picked),
+            key=lambda index: abs(values[index] - target),
+        )
+        picked.append(int(nearest))
+    return [front[index] for index in sorted(picked, key=lambda i: -values[i])]

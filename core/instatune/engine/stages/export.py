@@ -1,0 +1,67 @@
+"""export: write each chosen network in every format, and check what can be read back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from instatune.engine.network import network_of
+from instatune.engine.rows import chosen_rows, read_front
+from instatune.engine.stages.stage import Outcome, Stage, spelled
+from instatune.engine.stages.tune import tuned
+from instatune.engine.stages.verify import check_exact
+from instatune.engine.workshop import Workshop
+from instatune.files import read_json, write_json
+from instatune.interfaces import Network, Progress
+from instatune.plugin.entries import ExporterEntry
+from instatune.supernet import subnet
+
+
+def _reads(shop: Workshop) -> Any:
+    return [spelled(part) for part in shop.plan.exporters]
+
+
+def _run(shop: Workshop) -> Outcome:
+    rows = chosen_rows(read_front(shop.folder))
+    test = read_json(shop.folder.path / "verified.json")["test"]
+    supernet = tuned(shop)
+    folders: dict[str, str] = {}
+    for done, row in enumerate(rows, start=1):
+        scores = {name: value[0] for name, value in test[row.key].items()}
+        network = network_of(shop, supernet, row, test=scores)
+        folder = _export(shop, network, shop.folder.subnets / row.key)
+        folders[row.key] = str(folder.relative_to(shop.folder.path))
+        shop.events.progress(
+            Progress(stage="export", task="write", done=done, total=len(rows), unit="network")
+        )
+    write_json(shop.folder.path / "exports.json", folders)
+    formats = ", ".join(part.name for part in shop.plan.exporters)
+    return Outcome(f"{len(rows)} networks as {formats} in {shop.folder.subnets}")
+
+
+def _export(shop: Workshop, network: Network, folder: Path) -> Path:
+    """Write into a folder beside, so that a folder with the final name is always whole."""
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for part, exporter in shop.exporters:
+        exporter.export(network, partial)
+        if cast("ExporterEntry", part.entry).loadable:
+            _check_readable(shop, network, partial)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    return folder
+
+
+def _check_readable(shop: Workshop, network: Network, folder: Path) -> None:
+    batch = shop.batches("search", 8, limit=8)[0]
+    reloaded = subnet.load(folder, shop.plugins)
+    with torch.inference_mode():
+        gap = shop.logits(reloaded, batch) - shop.logits(network.model, batch)
+    check_exact(network.architecture.key, "exported", float(gap.abs().max()))
+
+
+STAGE = Stage(name="export", about="write deployable networks", reads=_reads, run=_run)

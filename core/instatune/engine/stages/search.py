@@ -1,0 +1,157 @@
+"""search: find the Pareto front on the search split, and measure the baselines beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from instatune.engine.baselines import reference_networks
+from instatune.engine.evaluate import Evaluator, Measured, SplitBench
+from instatune.engine.problem import make_problem, make_strategy
+from instatune.engine.searching import random_search, require_feasible, search
+from instatune.engine.seeds import derive
+from instatune.engine.selection import feasible_front, spread
+from instatune.engine.stages.stage import Outcome, Stage, spelled
+from instatune.engine.stages.tune import tuned
+from instatune.engine.weights import digest
+from instatune.engine.workshop import SplitName, Workshop
+from instatune.errors import SearchError
+from instatune.files import write_json
+from instatune.interfaces import Evaluation, Progress
+from instatune.supernet.supernet import Supernet
+
+
+def _reads(shop: Workshop) -> Any:
+    plan, section = shop.plan, shop.plan.spec.search
+    return {
+        "strategy": spelled(plan.strategy),
+        "predictor": spelled(plan.predictor),
+        "objectives": [spelled(part) for part in (*plan.objectives, *plan.limits_only)],
+        "constraints": {k: [c.min, c.max, c.relative] for k, c in plan.spec.constraints.items()},
+        "search": [
+            section.evaluations,
+            section.examples,
+            section.precision,
+            section.baselines,
+            section.export_limit,
+        ],
+    }
+
+
+def _run(shop: Workshop) -> Outcome:
+    section = shop.plan.spec.search
+    supernet = tuned(shop)
+    evaluator = make_evaluator(shop, supernet, "search", section.precision, section.examples)
+    problem = make_problem(shop, evaluator)
+    rng = np.random.default_rng(shop.seed("search"))
+    require_feasible(problem, np.random.default_rng(shop.seed("feasible")))
+    strategy = make_strategy(shop, problem, rng)
+    name = shop.plan.strategy.name
+    found = search(strategy, name, problem, evaluator, partial(_tell, shop, name))
+    good = [evaluation for evaluation in found if evaluation.status == "ok"]
+    front = feasible_front(problem, good)
+    if not front:
+        raise SearchError(
+            f"search: none of the {len(found)} measured networks meets the constraints; relax them"
+            " or raise search.evaluations"
+        )
+    drawn: list[Evaluation] = []
+    references: dict[str, list[Evaluation]] = {}
+    if section.baselines:
+        seed = derive(shop.plan.spec.seed, "random baseline")
+        told = partial(_tell, shop, "random search")
+        drawn = random_search(problem, evaluator, np.random.default_rng(seed), told)
+        references = {
+            role: evaluator.evaluate(architectures)
+            for role, architectures in reference_networks(problem.space).items()
+        }
+        references["random"] = spread(problem, feasible_front(problem, drawn), 4)
+    chosen = spread(problem, front, section.export_limit)
+    write_json(
+        shop.folder.path / "front.json",
+        {
+            "evaluated": _plain(found),
+            "random": _plain(drawn),
+            "front": _plain(front),
+            "chosen": _plain(chosen),
+            "references": {role: _plain(rows) for role, rows in references.items()},
+            "diagnostics": _diagnostics(strategy),
+        },
+    )
+    return Outcome(
+        f"{len(found)} networks measured, {len(front)} on the front, {len(chosen)} chosen"
+    )
+
+
+def make_evaluator(
+    shop: Workshop,
+    supernet: Supernet,
+    split: SplitName,
+    precision: str,
+    examples: int | None = None,
+) -> Evaluator:
+    """Everything needed to measure on a split, through the store of the run."""
+    plan = shop.plan
+    batches = shop.batches(split, plan.spec.search.batch_size, limit=examples)
+    parts = {part.name: part for part in (*plan.objectives, *plan.limits_only)}
+    return Evaluator(
+        bench=SplitBench(
+            supernet=supernet,
+            task=shop.task,
+            batches=batches.cached(),
+            precision=lambda: shop.precision(precision),
+        ),
+        objectives={
+            name: Measured(part=part, objective=shop.objectives[name])
+            for name, part in parts.items()
+        },
+        store=shop.store,
+        executor=shop.executor,
+        supernet_id=_identity(shop, supernet),
+        data_id=f"{split} {shop.splits.fingerprint} {examples or 'all'} {precision}",
+        max_failures=plan.spec.search.max_failures,
+    )
+
+
+def _identity(shop: Workshop, supernet: Supernet) -> str:
+    space = json.dumps(supernet.space.as_dict(), sort_keys=True)
+    weights = digest(shop.folder.supernet / "model.safetensors")
+    return f"{derive(0, weights, space):016x}"
+
+
+def _tell(shop: Workshop, name: str, count: int, evaluation: Evaluation) -> None:
+    shop.events.progress(
+        Progress(
+            stage="search",
+            task=name,
+            done=count,
+            total=shop.plan.spec.search.evaluations,
+            unit="network",
+            values={key: m.value for key, m in evaluation.values.items()},
+        )
+    )
+
+
+def _plain(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    return [
+        {
+            "genes": evaluation.architecture.as_dict(),
+            "values": {k: [m.value, m.std, m.n] for k, m in evaluation.values.items()},
+            "status": evaluation.status,
+        }
+        for evaluation in evaluations
+    ]
+
+
+def _diagnostics(strategy: object) -> list[Any]:
+    import attrs
+
+    items = getattr(strategy, "diagnostics", ())
+    return [attrs.asdict(item) for item in items if attrs.has(type(item))]
+
+
+STAGE = Stage(name="search", about="search the Pareto front", reads=_reads, run=_run)

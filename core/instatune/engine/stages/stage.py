@@ -1,0 +1,62 @@
+"""Stage: one step of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from instatune.engine.workshop import Workshop
+from instatune.spec.model import TrainingSection
+from instatune.spec.plan import Part
+
+
+@attrs.frozen
+class Outcome:
+    """What a stage gives back.
+
+    Attributes:
+        text: What came out, in a few words.
+        earlier_seconds: Time that earlier, interrupted tries of it took.
+    """
+
+    text: str
+    earlier_seconds: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """What to do, and what the outcome depends on besides the stages before.
+
+    Attributes:
+        name: Short verb.
+        about: What it does, in a few words.
+        reads: Plain data that decides the outcome; a stage whose data and predecessors are
+            unchanged is skipped.
+        run: Does it: writes files into the run folder.
+        always: Never skipped, because it is cheap and later stages need what it loads.
+    """
+
+    name: str
+    about: str
+    reads: Callable[[Workshop], Any]
+    run: Callable[[Workshop], Outcome]
+    always: bool = False
+
+
+def spelled(part: Part | None) -> Any:
+    """Plain data that identifies a component and its settings."""
+    if part is None:
+        return None
+    settings = None if part.config is None else attrs.asdict(part.config)
+    return [part.kind, part.name, part.distribution, settings]
+
+
+def recipe(section: TrainingSection) -> dict[str, Any]:
+    """Settings of a training that decide its outcome: not how often it is saved."""
+    return {
+        key: value
+        for key, value in attrs.asdict(section).items()
+        if key not in ("checkpoint_seconds", "sampler", "loss")
+    }

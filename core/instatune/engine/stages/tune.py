@@ -1,0 +1,131 @@
+"""tune: fine-tune all sub-networks at once with shared weights (InstaTune, Equation 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+from torch import Tensor
+
+from instatune.engine.loss import ElasticStep, elastic_backward
+from instatune.engine.scoring import accuracy
+from instatune.engine.stages.order import permutation, space
+from instatune.engine.stages.stage import Outcome, Stage, recipe, spelled
+from instatune.engine.stages.teach import CURVE_EXAMPLES
+from instatune.engine.teacher import Teacher
+from instatune.engine.training import Training, train
+from instatune.engine.weights import save_weights
+from instatune.engine.workshop import Workshop
+from instatune.files import write_json
+from instatune.interfaces import Batch, CurvePoint, Moment
+from instatune.space import Architecture, SearchSpace
+from instatune.supernet import permute
+from instatune.supernet.supernet import Supernet
+
+
+def _reads(shop: Workshop) -> Any:
+    return {
+        "tune": recipe(shop.plan.spec.tune),
+        "sampler": spelled(shop.plan.sampler),
+        "loss": spelled(shop.plan.schedule),
+    }
+
+
+def _run(shop: Workshop) -> Outcome:
+    settings = shop.plan.spec.tune
+    supernet = _untuned(shop)
+    teacher = Teacher.of(shop) if shop.schedule.uses_teacher(settings.epochs) else None
+    watched = _watched(supernet.space, shop.seed("curve"))
+    batches = partial(shop.batches, "train", settings.batch_size)
+    total = settings.epochs * len(batches(0))
+    position = train(
+        Training(
+            stage="tune",
+            key=shop.keys["tune"],
+            model=supernet.model,
+            settings=settings,
+            batches=batches,
+            step=_stepper(shop, supernet, teacher, min(total, settings.max_steps or total)),
+            score=lambda epoch: _points(shop, supernet, watched, epoch),
+            curve_points=settings.curve_points,
+            seed=shop.plan.spec.seed,
+            accelerator=shop.accelerator,
+            checkpoint=shop.folder.supernet / "checkpoint.pt",
+            progress=shop.events.progress,
+        )
+    )
+    save_weights(supernet.model, shop.folder.supernet / "model.safetensors")
+    write_json(shop.folder.supernet / "curve.json", [attrs.asdict(p) for p in position.curve])
+    last = {point.series: point.value for point in position.curve}
+    scores = ", ".join(f"{series} {value:.1%}" for series, value in last.items())
+    text = f"{position.step:,} steps in {position.seconds:.0f} s; {scores}"
+    return Outcome(text, position.earlier_seconds)
+
+
+def tuned(shop: Workshop) -> Supernet:
+    """The super-network that this stage made, on its device, in eval mode."""
+    model = shop.model_from("supernet").to(shop.device)
+    return Supernet(model, shop.anatomy, space(shop), shop.adapter.logits)
+
+
+def _untuned(shop: Workshop) -> Supernet:
+    from_teacher = shop.plan.spec.tune.start == "teacher"
+    model = shop.model_from("teacher") if from_teacher else shop.pretrained()
+    permute.apply(model, shop.anatomy, permutation(shop))
+    return Supernet(model.to(shop.device), shop.anatomy, space(shop), shop.adapter.logits)
+
+
+def _stepper(
+    shop: Workshop, supernet: Supernet, teacher: Teacher | None, total: int
+) -> Callable[[Batch, Moment], dict[str, float]]:
+    """One training step: draw networks, then Equation 1 network by network."""
+    settings = shop.plan.spec.tune
+
+    def logits(architecture: Architecture, batch: Batch) -> Tensor:
+        with supernet.active(architecture), shop.precision(settings.precision):
+            return supernet.logits(batch).float()
+
+    elastic = ElasticStep(
+        logits=logits,
+        task_loss=shop.task.loss,
+        schedule=shop.schedule,
+        backward=shop.accelerator.backward,
+    )
+
+    def step(batch: Batch, moment: Moment) -> dict[str, float]:
+        rng = np.random.default_rng(shop.seed("draw", moment.step))
+        draws = shop.sampler.draw(supernet.space, moment.step, total, rng)
+        needed = teacher is not None and any(
+            shop.schedule.weights(moment, draw.role).teacher for draw in draws
+        )
+        taught = teacher.logits(batch) if teacher is not None and needed else None
+        return elastic_backward(
+            step=elastic, draws=draws, batch=batch, teacher=taught, moment=moment
+        )
+
+    return step
+
+
+def _watched(space: SearchSpace, seed: int) -> dict[str, Architecture]:
+    """The networks of the training curve; the random one is the same at all points."""
+    drawn = space.decode(space.sample(np.random.default_rng(seed), 1))[0]
+    return {"full": space.largest, "random": drawn, "smallest": space.smallest}
+
+
+def _points(
+    shop: Workshop, supernet: Supernet, watched: dict[str, Architecture], epoch: float
+) -> list[CurvePoint]:
+    settings = shop.plan.spec.tune
+    batches = shop.batches("search", settings.batch_size, limit=CURVE_EXAMPLES)
+    points = []
+    for series, architecture in watched.items():
+        with supernet.active(architecture), shop.precision(settings.precision):
+            score = accuracy(supernet.logits, batches, shop.task, shop.device)
+        points.append(CurvePoint(stage="tune", epoch=epoch, series=series, value=score.value))
+    return points
+
+
+STAGE = Stage(name="tune", about="fine-tune all sub-networks at once", reads=_reads, run=_run)

@@ -1,0 +1,134 @@
+"""verify: prove the chosen networks exact, and score them once on the test split."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from instatune.engine.network import network_of
+from instatune.engine.rows import architecture_of, chosen_rows, read_front, reference_rows
+from instatune.engine.scoring import accuracy
+from instatune.engine.stages.search import make_evaluator
+from instatune.engine.stages.stage import Outcome, Stage
+from instatune.engine.stages.tune import tuned
+from instatune.engine.workshop import Workshop
+from instatune.errors import ExactnessError
+from instatune.files import write_json
+from instatune.interfaces import Batch, Progress, Row
+from instatune.supernet import subnet
+from instatune.supernet.supernet import Supernet
+
+TOLERANCE = 1e-4  # largest |Δlogit| in float32 between two forms of one network
+_PROBES = 2  # batches that the forms are compared on
+
+
+def _run(shop: Workshop) -> Outcome:
+    front = read_front(shop.folder)
+    chosen, references = chosen_rows(front), reference_rows(front)
+    supernet = tuned(shop)
+    exactness = {row.key: _exactness(shop, supernet, row) for row in _told(shop, "prove", chosen)}
+    worst = max(value for forms in exactness.values() for value in forms.values())
+    evaluator = make_evaluator(shop, supernet, "test", "fp32")
+    test: dict[str, dict[str, list[float]]] = {}
+    for row in _told(shop, "score on the test split", [*chosen, *references]):
+        values = evaluator.evaluate([architecture_of(row)])[0].values
+        noisy = {name for name, measured in evaluator.objectives.items() if not measured.exact}
+        test[row.key] = {
+            name: list(attrs.astuple(measurement))
+            for name, measurement in values.items()
+            if name in noisy
+        }
+    plain = _plain_model(shop)
+    write_json(
+        shop.folder.path / "verified.json",
+        {"exactness": exactness, "test": test, "plain": plain},
+    )
+    return Outcome(
+        f"{len(chosen)} networks exact to {worst:.1e}, scored on {len(shop.splits.test):,} examples"
+    )
+
+
+def _exactness(shop: Workshop, supernet: Supernet, row: Row) -> dict[str, float]:
+    """Largest |Δlogit| of the other forms of a network against its slice."""
+    architecture = architecture_of(row)
+    batches = _probes(shop)
+    with supernet.active(architecture):
+        sliced = _logits(shop, supernet.model, batches)
+    with supernet.masked(architecture):
+        forms = {"masked": _logits(shop, supernet.model, batches)}
+    network = network_of(shop, supernet, row)
+    forms["extracted"] = _logits(shop, network.model.to(shop.device), batches)
+    network.model.to("cpu")
+    with tempfile.TemporaryDirectory(dir=shop.folder.path, prefix=".verify-") as folder:
+        subnet.save(network, Path(folder))
+        reloaded = subnet.load(Path(folder), shop.plugins)
+        forms["reloaded"] = _logits(shop, reloaded.to(shop.device), batches)
+    gaps = {form: float((logits - sliced).abs().max()) for form, logits in forms.items()}
+    for form, gap in gaps.items():
+        check_exact(row.name, form, gap)
+    return gaps
+
+
+def check_exact(name: str, form: str, gap: float) -> None:
+    """Refuse a form of a network that differs from its slice.
+
+    Raises:
+        ExactnessError: ``gap`` is above the tolerance, or not a number.
+    """
+    if not gap <= TOLERANCE:
+        raise ExactnessError(
+            f"{name}: the {form} form differs from the slice by {gap:.2g} in a logit (allowed"
+            f" {TOLERANCE:.0e}); this is a fault of the adapter or of instatune, please report it"
+        )
+
+
+def _plain_model(shop: Workshop) -> dict[str, list[float]]:
+    """The fine-tuned original on both splits: what every sub-network is compared with."""
+    model = shop.model_from("teacher").to(shop.device)
+    size = shop.plan.spec.search.batch_size
+    limit = shop.plan.spec.search.examples
+    scores = {
+        "search": shop.batches("search", size, limit=limit),
+        "test": shop.batches("test", size),
+    }
+    return {
+        split: list(
+            attrs.astuple(
+                accuracy(lambda b: shop.logits(model, b), batches, shop.task, shop.device)
+            )
+        )
+        for split, batches in scores.items()
+    }
+
+
+def _probes(shop: Workshop) -> list[Batch]:
+    plan = shop.batches("search", shop.plan.spec.search.batch_size)
+    picked = [plan[index] for index in range(0, len(plan), max(1, len(plan) // _PROBES))][:_PROBES]
+    return [{name: tensor.to(shop.device) for name, tensor in b.items()} for b in picked]
+
+
+def _logits(shop: Workshop, model: nn.Module, batches: list[Batch]) -> Tensor:
+    model.eval()
+    with torch.inference_mode():
+        return torch.cat([shop.logits(model, batch).float().cpu() for batch in batches])
+
+
+def _told(shop: Workshop, task: str, rows: list[Row]) -> Iterator[Row]:
+    for done, row in enumerate(rows, start=1):
+        yield row
+        shop.events.progress(
+            Progress(stage="verify", task=task, done=done, total=len(rows), unit="network")
+        )
+
+
+def _reads(shop: Workshop) -> Any:
+    return {"tolerance": TOLERANCE}
+
+
+STAGE = Stage(name="verify", about="prove the networks exact, score them", reads=_reads, run=_run)

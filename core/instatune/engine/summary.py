@@ -1,0 +1,195 @@
+"""The summary of a run, put together from what its stages left in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import attrs
+import numpy as np
+
+from instatune.engine.environment import environment
+from instatune.engine.rows import architecture_of, chosen_rows, read_front, reference_rows
+from instatune.engine.stages.order import space
+from instatune.engine.workshop import Workshop
+from instatune.files import read_json
+from instatune.interfaces import AimInfo, CurvePoint, Measurement, Row, Summary, Trace
+from instatune.metrics.hypervolume import trace
+from instatune.plugin.entries import ObjectiveEntry
+
+
+def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
+    """Read everything back; costs no training and no measuring."""
+    front = read_front(shop.folder)
+    verified = read_json(shop.folder.path / "verified.json")
+    exports = read_json(shop.folder.path / "exports.json")
+    rows = [_completed(row, verified, exports) for row in chosen_rows(front)]
+    references = [_completed(row, verified, exports) for row in reference_rows(front)]
+    baselines = [_plain(shop, verified["plain"]), *references]
+    found = space(shop)
+    records = {name: shop.folder.record(name) for name in stages}
+    box = _Box.of(shop, front)
+    return Summary(
+        title=shop.plan.spec.name,
+        facts=_facts(shop),
+        aims=_aims(shop),
+        layers=max((stack.layers for stack in shop.anatomy.stacks), default=0),
+        widths=dict(found.full_units),
+        kept={
+            row.key: found.kept_layers(architecture_of(row))[shop.anatomy.stacks[0].name]
+            for row in (*rows, *references)
+            if shop.anatomy.stacks
+        },
+        front=tuple(rows),
+        baselines=tuple(baselines),
+        evaluated=_values(front["evaluated"]),
+        random=_values(front["random"]),
+        traces=box.traces(shop.plan.strategy.name, front),
+        reference=box.words,
+        curves=_curves(shop),
+        stage_seconds={name: record.seconds for name, record in records.items() if record},
+        stage_notes={name: record.outcome for name, record in records.items() if record},
+        environment=environment(),
+        spec=shop.plan.text,
+        run_dir=shop.folder.path,
+    )
+
+
+def _completed(row: Row, verified: dict[str, Any], exports: dict[str, str]) -> Row:
+    test = {name: Measurement(*value) for name, value in verified["test"][row.key].items()}
+    folder = exports.get(row.key, "") if row.role == "front" else ""
+    exactness = verified["exactness"].get(row.key, {}) if row.role == "front" else {}
+    return attrs.evolve(row, test=test, folder=folder, exactness=exactness)
+
+
+def _plain(shop: Workshop, scores: dict[str, list[float]]) -> Row:
+    """The fine-tuned original: its exact values are those of the full architecture."""
+    largest = space(shop).encode([space(shop).largest])
+    exact = {
+        name: Measurement(float(objective.exact(space(shop), shop.anatomy, largest)[0]))
+        for name, objective in shop.objectives.items()
+        if hasattr(objective, "exact")
+    }
+    noisy = _score_names(shop)
+    return Row(
+        name="plain fine-tuning",
+        role="plain",
+        search={**exact, **{name: _measurement(scores["search"]) for name in noisy}},
+        test={name: _measurement(scores["test"]) for name in noisy},
+    )
+
+
+def _score_names(shop: Workshop) -> list[str]:
+    """Objectives that score the data: the original has them too."""
+    entries = {part.name: cast("ObjectiveEntry", part.entry) for part in shop.plan.objectives}
+    return [name for name, entry in entries.items() if entry.cost == "dataset"]
+
+
+def _measurement(values: list[float]) -> Measurement:
+    return Measurement(values[0], values[1], int(values[2]))
+
+
+def _aims(shop: Workshop) -> tuple[AimInfo, ...]:
+    infos = []
+    for part in shop.plan.objectives:
+        entry = cast("ObjectiveEntry", part.entry)
+        infos.append(
+            AimInfo(
+                name=part.name,
+                label=entry.label or part.name,
+                unit=entry.unit,
+                goal=entry.goal,
+                exact=entry.cost == "exact",
+            )
+        )
+    return tuple(infos)
+
+
+def _facts(shop: Workshop) -> dict[str, str]:
+    plan, splits = shop.plan, shop.splits
+    sizes = [len(part) for part in (splits.train, splits.search, splits.test)]
+    return {
+        "model": plan.spec.model.checkpoint,
+        "task": f"{plan.task.name}: {splits.description}" if splits.description else plan.task.name,
+        "classes": str(len(splits.labels)),
+        "examples": "{:,} to tune, {:,} to search, {:,} to test".format(*sizes),
+        "space": f"{space(shop).size:,} sub-networks",
+        "ordering": plan.ordering.name,
+        "sampler": plan.sampler.name,
+        "strategy": f"{plan.strategy.name}, {plan.spec.search.evaluations} evaluations",
+        "seed": str(plan.spec.seed),
+    }
+
+
+def _values(items: list[dict[str, Any]]) -> tuple[dict[str, float], ...]:
+    return tuple(
+        {name: value[0] for name, value in item["values"].items()}
+        for item in items
+        if item["status"] == "ok"
+    )
+
+
+def _curves(shop: Workshop) -> tuple[CurvePoint, ...]:
+    points = []
+    for folder in (shop.folder.teacher, shop.folder.supernet):
+        points += [CurvePoint(**point) for point in read_json(folder / "curve.json")]
+    return tuple(points)
+
+
+@attrs.frozen
+class _Box:
+    """Bounds of the hypervolume: from the ideal to the reference, both fixed by the space.
+
+    The reference is loose, so every reasonable network counts (systems of reference are written in
+    the report): 5 % more than the full model for exact objectives; for measured ones a little
+    beyond the worst value that anything measured has.
+    """
+
+    names: tuple[str, ...]
+    signs: np.ndarray[Any, np.dtype[np.float64]]
+    reference: np.ndarray[Any, np.dtype[np.float64]]
+    scale: np.ndarray[Any, np.dtype[np.float64]]
+
+    @classmethod
+    def of(cls, shop: Workshop, front: dict[str, Any]) -> _Box:
+        parts = [(p.name, cast("ObjectiveEntry", p.entry)) for p in shop.plan.objectives]
+        names = tuple(name for name, _ in parts)
+        signs = np.array([-1.0 if entry.goal == "max" else 1.0 for _, entry in parts])
+        rows = _losses(names, signs, [*front["evaluated"], *front["random"]])
+        largest = _losses(names, signs, front["references"].get("largest", front["evaluated"][:1]))
+        exact = np.array([entry.cost == "exact" for _, entry in parts])
+        worst, best = rows.max(axis=0), rows.min(axis=0)
+        margin = 0.05 * np.maximum(worst - best, 1e-12)
+        reference = np.where(exact & (signs > 0), 1.05 * largest[0], worst + margin)
+        return cls(names, signs, reference, np.abs(reference - best) + 1e-12)
+
+    @property
+    def words(self) -> str:
+        """The reference point for people."""
+        parts = [
+            f"{name} = {sign * value:.6g}"
+            for name, sign, value in zip(self.names, self.signs, self.reference, strict=True)
+        ]
+        return "reference point " + ", ".join(parts) + "; axes scaled from there to the best value"
+
+    def traces(self, strategy: str, front: dict[str, Any]) -> tuple[Trace, ...]:
+        """Hypervolume after each evaluation, of the strategy and of random search."""
+        series = {strategy: front["evaluated"], "random search": front["random"]}
+        return tuple(
+            Trace(name=name, hypervolume=tuple(float(v) for v in self._trace(items)))
+            for name, items in series.items()
+            if items
+        )
+
+    def _trace(self, items: list[dict[str, Any]]) -> Sequence[float]:
+        losses = _losses(self.names, self.signs, items)
+        scaled = (losses - self.reference) / self.scale
+        return list(trace(scaled, np.zeros(len(self.names))))
+
+
+def _losses(
+    names: tuple[str, ...], signs: np.ndarray[Any, Any], items: list[dict[str, Any]]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    good = [item for item in items if item["status"] == "ok"]
+    values = np.array([[item["values"][name][0] for name in names] for item in good])
+    return np.asarray(values * signs, dtype=np.float64)

@@ -1,0 +1,80 @@
+"""The strong teacher Φ_T: logits of the fine-tuned original on training examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from instatune.files import replacing
+from instatune.interfaces import Batch, Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from instatune.engine.workshop import Workshop
+
+
+@attrs.frozen(kw_only=True)
+class Teacher:
+    """Gives logits for a batch: looked up where each example is always the same, else computed.
+
+    Attributes:
+        shop: For the adapter and precision.
+        model: In eval mode; None when everything is looked up.
+        table: Logits ``[training examples, classes]`` by example index; None when computed.
+    """
+
+    shop: Workshop
+    model: nn.Module | None = None
+    table: Tensor | None = None
+
+    @classmethod
+    def of(cls, shop: Workshop) -> Teacher:
+        """Make the teacher of a run; its logits are computed once if the pipeline allows it."""
+        if not shop.task.deterministic:
+            return cls(shop=shop, model=shop.model_from("teacher").to(shop.device))
+        path = shop.folder.teacher / f"logits-{shop.keys['teach'][:12]}.safetensors"
+        table = _read(path)
+        if table is None:
+            table = _compute(shop)
+            with replacing(path) as temporary:
+                save_file({"logits": table}, temporary)
+        return cls(shop=shop, table=table.to(shop.device))
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits ``[examples, classes]``, without a graph."""
+        if self.table is not None:
+            return self.table[batch["index"]]
+        if self.model is None:
+            raise ValueError("a teacher needs a model or a table")
+        with torch.no_grad(), self.shop.precision(self.shop.plan.spec.tune.precision):
+            return self.shop.logits(self.model, batch).float()
+
+
+def _read(path: Path) -> Tensor | None:
+    try:
+        return load_file(path)["logits"]
+    except (OSError, SafetensorError, KeyError):
+        return None  # absent or damaged: it is only a cache
+
+
+def _compute(shop: Workshop) -> Tensor:
+    settings = shop.plan.spec.tune
+    model = shop.model_from("teacher").to(shop.device)
+    plan = shop.batches("train", 4 * settings.batch_size)
+    table = torch.zeros(len(shop.features("train")), len(shop.splits.labels))
+    with torch.inference_mode(), shop.precision(settings.precision):
+        for done, batch in enumerate(plan, start=1):
+            placed = {name: tensor.to(shop.device) for name, tensor in batch.items()}
+            table[batch["index"]] = shop.logits(model, placed).float().cpu()
+            shop.events.progress(
+                Progress(
+                    stage="tune", task="ask the teacher", done=done, total=len(plan), unit="batch"
+                )
+            )
+    return table
