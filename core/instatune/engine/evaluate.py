@@ -59,12 +59,12 @@ class SplitBench:
         """Run a sub-network over the split: logits in float32, and the batch."""
         self.supernet.model.eval()
         device = next(self.supernet.model.parameters()).device
-        with torch.inference_mode(), self.supernet.active(architecture):
-            for batch in self.batches:
-                placed = {name: tensor.to(device) for name, tensor in batch.items()}
-                with self.precision():
-                    logits = self.supernet.logits(placed)
-                yield logits.float(), placed
+        for batch in self.batches:
+            placed = {name: tensor.to(device) for name, tensor in batch.items()}
+            # Activated anew for each batch: a context must not stay open across a yield.
+            with torch.inference_mode(), self.supernet.active(architecture), self.precision():
+                logits = self.supernet.logits(placed).float()
+            yield logits, placed
 
 
 @attrs.frozen(kw_only=True)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+import attrs
 
 from instatune.interfaces import Progress, Reporter, Summary
+
+Item = TypeVar("Item")
 
 
 class Events:
@@ -45,6 +50,13 @@ class Events:
     def progress(self, progress: Progress) -> None:
         """See :class:`Reporter`. Not logged: there is one per training step."""
         self._tell(lambda reporter: reporter.progress(progress))
+
+    def counted(self, start: Progress, items: Iterable[Item]) -> Iterator[Item]:
+        """Pass items on and report how many are done, from none to all of ``start.total``."""
+        self.progress(start)
+        for done, item in enumerate(items, start=start.done + 1):
+            yield item
+            self.progress(attrs.evolve(start, done=done))
 
     def message(self, text: str) -> None:
         """See :class:`Reporter`."""

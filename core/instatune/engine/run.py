@@ -121,6 +121,7 @@ def run_plan(plan: Plan, plugins: Plugins, *, stop_after: str | None = None) -> 
 
 
 def _run_stage(stage: Stage, shop: Workshop) -> None:
+    started = time.monotonic()  # what a stage reads is loaded for its key: data, for example
     key = _key(stage, shop)
     shop.keys[stage.name] = key
     known = shop.folder.record(stage.name)
@@ -128,7 +129,6 @@ def _run_stage(stage: Stage, shop: Workshop) -> None:
         shop.events.stage_skipped(stage.name)
         return
     shop.events.stage_started(stage.name, stage.about)
-    started = time.monotonic()
     outcome = stage.run(shop)
     seconds = time.monotonic() - started + outcome.earlier_seconds
     shop.folder.finish(stage.name, StageRecord(key=key, seconds=seconds, outcome=outcome.text))

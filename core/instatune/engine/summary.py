@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import attrs
-import numpy as np
 
 from instatune.engine.environment import environment
+from instatune.engine.progressing import Scale
 from instatune.engine.rows import architecture_of, chosen_rows, read_front, reference_rows
 from instatune.engine.stages.order import space
 from instatune.engine.workshop import Workshop
 from instatune.files import read_json
-from instatune.interfaces import AimInfo, CurvePoint, Measurement, Row, Summary, Trace
-from instatune.metrics.hypervolume import trace
+from instatune.interfaces import AimInfo, CurvePoint, Measurement, Row, Summary
 from instatune.plugin.entries import ObjectiveEntry
 
 
@@ -28,7 +27,7 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     baselines = [_plain(shop, verified["plain"]), *references]
     found = space(shop)
     records = {name: shop.folder.record(name) for name in stages}
-    box = _Box.of(shop, front)
+    scale = Scale.of(shop.plan.objectives, front)
     return Summary(
         title=shop.plan.spec.name,
         facts=_facts(shop),
@@ -44,8 +43,8 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
         baselines=tuple(baselines),
         evaluated=_values(front["evaluated"]),
         random=_values(front["random"]),
-        traces=box.traces(shop.plan.strategy.name, front),
-        reference=box.words,
+        traces=scale.traces(shop.plan.strategy.name, front),
+        reference=scale.words,
         curves=_curves(shop),
         stage_seconds={name: record.seconds for name, record in records.items() if record},
         stage_notes={name: record.outcome for name, record in records.items() if record},
@@ -134,62 +133,3 @@ def _curves(shop: Workshop) -> tuple[CurvePoint, ...]:
     for folder in (shop.folder.teacher, shop.folder.supernet):
         points += [CurvePoint(**point) for point in read_json(folder / "curve.json")]
     return tuple(points)
-
-
-@attrs.frozen
-class _Box:
-    """Bounds of the hypervolume: from the ideal to the reference, both fixed by the space.
-
-    The reference is loose, so every reasonable network counts (systems of reference are written in
-    the report): 5 % more than the full model for exact objectives; for measured ones a little
-    beyond the worst value that anything measured has.
-    """
-
-    names: tuple[str, ...]
-    signs: np.ndarray[Any, np.dtype[np.float64]]
-    reference: np.ndarray[Any, np.dtype[np.float64]]
-    scale: np.ndarray[Any, np.dtype[np.float64]]
-
-    @classmethod
-    def of(cls, shop: Workshop, front: dict[str, Any]) -> _Box:
-        parts = [(p.name, cast("ObjectiveEntry", p.entry)) for p in shop.plan.objectives]
-        names = tuple(name for name, _ in parts)
-        signs = np.array([-1.0 if entry.goal == "max" else 1.0 for _, entry in parts])
-        rows = _losses(names, signs, [*front["evaluated"], *front["random"]])
-        largest = _losses(names, signs, front["references"].get("largest", front["evaluated"][:1]))
-        exact = np.array([entry.cost == "exact" for _, entry in parts])
-        worst, best = rows.max(axis=0), rows.min(axis=0)
-        margin = 0.05 * np.maximum(worst - best, 1e-12)
-        reference = np.where(exact & (signs > 0), 1.05 * largest[0], worst + margin)
-        return cls(names, signs, reference, np.abs(reference - best) + 1e-12)
-
-    @property
-    def words(self) -> str:
-        """The reference point for people."""
-        parts = [
-            f"{name} = {sign * value:.6g}"
-            for name, sign, value in zip(self.names, self.signs, self.reference, strict=True)
-        ]
-        return "reference point " + ", ".join(parts) + "; axes scaled from there to the best value"
-
-    def traces(self, strategy: str, front: dict[str, Any]) -> tuple[Trace, ...]:
-        """Hypervolume after each evaluation, of the strategy and of random search."""
-        series = {strategy: front["evaluated"], "random search": front["random"]}
-        return tuple(
-            Trace(name=name, hypervolume=tuple(float(v) for v in self._trace(items)))
-            for name, items in series.items()
-            if items
-        )
-
-    def _trace(self, items: list[dict[str, Any]]) -> Sequence[float]:
-        losses = _losses(self.names, self.signs, items)
-        scaled = (losses - self.reference) / self.scale
-        return list(trace(scaled, np.zeros(len(self.names))))
-
-
-def _losses(
-    names: tuple[str, ...], signs: np.ndarray[Any, Any], items: list[dict[str, Any]]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    good = [item for item in items if item["status"] == "ok"]
-    values = np.array([[item["values"][name][0] for name in names] for item in good])
-    return np.asarray(values * signs, dtype=np.float64)

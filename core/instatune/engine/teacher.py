@@ -69,12 +69,10 @@ def _compute(shop: Workshop) -> Tensor:
     plan = shop.batches("train", 4 * settings.batch_size)
     table = torch.zeros(len(shop.features("train")), len(shop.splits.labels))
     with torch.inference_mode(), shop.precision(settings.precision):
-        for done, batch in enumerate(plan, start=1):
+        start = Progress(
+            stage="tune", task="ask the teacher", done=0, total=len(plan), unit="batch"
+        )
+        for batch in shop.events.counted(start, plan):
             placed = {name: tensor.to(shop.device) for name, tensor in batch.items()}
             table[batch["index"]] = shop.logits(model, placed).float().cpu()
-            shop.events.progress(
-                Progress(
-                    stage="tune", task="ask the teacher", done=done, total=len(plan), unit="batch"
-                )
-            )
     return table

@@ -206,15 +206,15 @@ class _Loop:
 
     def _tell(self, losses: dict[str, float]) -> None:
         step, training = self.position.step, self.training
-        epoch = min(step // training.steps_per_epoch + 1, training.settings.epochs)
+        epoch = step / training.steps_per_epoch
         self._tick()
         training.progress(
             Progress(
                 stage=training.stage,
-                task=f"epoch {epoch} of {training.settings.epochs}",
+                task="train",
                 done=step,
                 total=training.total_steps,
-                values=losses,
+                values={"epoch": epoch, **losses},
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from instatune.engine.batches import BatchPlan
 from instatune.engine.events import Events
 from instatune.engine.folder import RunFolder
+from instatune.engine.precision import resolve_precision
 from instatune.engine.seeds import derive
 from instatune.engine.store import Store
 from instatune.errors import CheckpointError, StoreError
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 SplitName = Literal["train", "search", "test"]
-Made = TypeVar("Made")
 
 
 class Workshop:
@@ -59,48 +59,48 @@ class Workshop:
     @cached_property
     def adapter(self) -> Adapter:
         """The family of models."""
-        return self._make(self.plan.adapter, Adapter)
+        return cast(Adapter, self._make(self.plan.adapter))
 
     @cached_property
     def task(self) -> Task:
         """The task."""
-        return self._make(self.plan.task, Task)
+        return cast(Task, self._make(self.plan.task))
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
         """Elastic dimensions in the order of the spec."""
-        return tuple(self._make(part, Dimension) for part in self.plan.dimensions)
+        return tuple(self._make(part) for part in self.plan.dimensions)
 
     @cached_property
     def ordering(self) -> Ordering:
         """The measure of importance."""
-        return self._make(self.plan.ordering, Ordering)
+        return cast(Ordering, self._make(self.plan.ordering))
 
     @cached_property
     def sampler(self) -> Sampler:
         """The rule that draws networks."""
-        return self._make(self.plan.sampler, Sampler)
+        return cast(Sampler, self._make(self.plan.sampler))
 
     @cached_property
     def schedule(self) -> Schedule:
         """The weights of the loss."""
-        return self._make(self.plan.schedule, Schedule)
+        return cast(Schedule, self._make(self.plan.schedule))
 
     @cached_property
     def objectives(self) -> dict[str, Objective]:
         """Objectives by name, those that only a constraint names included."""
         parts = (*self.plan.objectives, *self.plan.limits_only)
-        return {part.name: self._make(part, Objective) for part in parts}
+        return {part.name: self._make(part) for part in parts}
 
     @cached_property
     def executor(self) -> Executor:
         """Where evaluations run."""
-        return self._make(self.plan.executor, Executor)
+        return cast(Executor, self._make(self.plan.executor))
 
     @cached_property
     def exporters(self) -> tuple[tuple[Part, Exporter], ...]:
         """Formats to write."""
-        return tuple((part, self._make(part, Exporter)) for part in self.plan.exporters)
+        return tuple((part, self._make(part)) for part in self.plan.exporters)
 
     # machine
 
@@ -125,8 +125,8 @@ class Workshop:
         return torch.device(self.accelerator.device)
 
     def precision(self, name: str) -> AbstractContextManager[Any]:
-        """Autocast for ``"bf16"``, nothing for ``"fp32"``."""
-        if name == "fp32":
+        """Autocast where ``name`` stands for bf16 on this machine, nothing for fp32."""
+        if resolve_precision(name, self.device) == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
@@ -215,7 +215,6 @@ class Workshop:
             if name in self.__dict__:
                 self.__dict__[name].close()
 
-    def _make(self, part: Part, interface: type[Made]) -> Made:
-        target = load_target(part.entry, INTERFACES[part.kind])
-        made: Made = target(part.config)
-        return made
+    def _make(self, part: Part) -> Any:
+        """Make a component; its class was checked against the interface of its kind."""
+        return load_target(part.entry, INTERFACES[part.kind])(part.config)

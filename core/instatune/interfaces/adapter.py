@@ -64,8 +64,17 @@ class Adapter(ABC):
 
     @abstractmethod
     def skeleton(self, directory: Path) -> nn.Module:
-        """Build the full-size model from what ``save_assets`` wrote; weights may be arbitrary.
+        """Build the full-size model from what ``save_assets`` wrote, on the CPU.
+
+        Its weights may be arbitrary. Must not depend on the adapter's settings: ``instatune.load``
+        knows none and gives the defaults.
 
         Raises:
             CheckpointError: The folder is incomplete.
+        """
+
+    def name_outputs(self, model: nn.Module, labels: tuple[str, ...]) -> None:
+        """Tell a loaded model the names of its classes, where it has a place for them.
+
+        The default does nothing.
         """

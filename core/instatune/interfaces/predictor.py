@@ -45,3 +45,8 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, x: NDArray[np.float64]) -> Prediction:
         """Predict ``[rows, features]`` in one call; at least 20,000 rows per 0.2 s are expected."""
+
+    @property
+    def note(self) -> str:
+        """What was learned, in a few words, for reports: e.g. ``"ridge, alpha 0.1"``."""
+        return ""

@@ -107,9 +107,13 @@ class Summary:
         curves: Training curves.
         stage_seconds: Wall-clock cost of each stage.
         stage_notes: More on a stage's cost, e.g. ``{"search": "150 evaluations, 1.1 s each"}``.
+        stage_steps: Optimiser steps of the training stages, for the cost of one step; may be empty.
         environment: Versions and machine.
         spec: The resolved spec as YAML text.
         run_dir: Where everything lies.
+        extras: Further measures that rows carry in ``search`` and tables show, though the search
+            did not optimise them, e.g. parameters.
+        tolerance: Largest |Δlogit| that counts as exact.
     """
 
     title: str
@@ -127,9 +131,12 @@ class Summary:
     curves: tuple[CurvePoint, ...] = ()
     stage_seconds: Mapping[str, float]
     stage_notes: Mapping[str, str] = attrs.field(factory=dict)
+    stage_steps: Mapping[str, int] = attrs.field(factory=dict)
     environment: Mapping[str, str]
     spec: str
     run_dir: Path
+    extras: tuple[AimInfo, ...] = ()
+    tolerance: float = 1e-4
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; the path becomes text."""

@@ -7,7 +7,8 @@ Core decides by these fields alone; it never compares a component's name.
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -27,16 +28,38 @@ Kind: TypeAlias = Literal[
     "exporters",
 ]
 
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""All kinds, in the order in which a run meets them."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def _matches(pattern: re.Pattern[str], meaning: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    def check(entry: Entry, attribute: attrs.Attribute[str], value: str) -> None:
+def noun(kind: str) -> str:
+    """Singular of a kind, for messages.
+
+    Example:
+        >>> noun("strategies"), noun("samplers")
+        ('strategy', 'sampler')
+    """
+    return kind[:-3] + "y" if kind.endswith("ies") else kind.removesuffix("s")
+
+
+def _matches(
+    pattern: re.Pattern[str], meaning: str
+) -> Callable[[Any, attrs.Attribute[str], str], None]:
+    """Validator of a text field."""
+
+    def check(entry: Any, attribute: attrs.Attribute[str], value: str) -> None:
         if not isinstance(value, str) or not pattern.fullmatch(value):
             raise ValueError(f"{attribute.name} {value!r} is not {meaning}")
 
     return check
+
+
+def _is_attrs(entry: Any, attribute: attrs.Attribute[type | None], value: type | None) -> None:
+    if value is not None and not (isinstance(value, type) and attrs.has(value)):
+        raise ValueError(f"config {value!r} is not an attrs class; decorate it with @attrs.frozen")
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +79,7 @@ class Entry:
     name: str = attrs.field(validator=_matches(_NAME, "a name like 'my_component'"))
     target: str = attrs.field(validator=_matches(_TARGET, "a target like 'package.module:Class'"))
     summary: str
-    config: type | None = None
+    config: type | None = attrs.field(default=None, validator=_is_attrs)
     requires: tuple[str, ...] = ()
     stability: Literal["stable", "experimental"] = "stable"
 
@@ -170,12 +193,15 @@ class ObjectiveEntry(Entry):
         cost: ``"exact"`` is computed from the architecture alone and is never predicted;
             ``"dataset"`` runs the search split; ``"device"`` measures time or power and is noisy.
         label: Name for people, e.g. in plots.
+        bounds: The best thinkable value and one that is no better than nothing, for scaling the
+            hypervolume; None for exact objectives (0 and the full model's value) or if unknown.
     """
 
     goal: Literal["min", "max"]
     unit: str = ""
     cost: Literal["exact", "dataset", "device"]
     label: str = ""
+    bounds: tuple[float, float] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -210,3 +236,33 @@ class ExporterEntry(Entry):
     """
 
     loadable: bool = False
+
+
+ENTRY_TYPES: dict[Kind, type[Entry]] = {
+    "adapters": AdapterEntry,
+    "dimensions": DimensionEntry,
+    "orderings": OrderingEntry,
+    "samplers": SamplerEntry,
+    "schedules": ScheduleEntry,
+    "predictors": PredictorEntry,
+    "strategies": StrategyEntry,
+    "quantizers": QuantizerEntry,
+    "objectives": ObjectiveEntry,
+    "tasks": TaskEntry,
+    "executors": ExecutorEntry,
+    "reporters": ReporterEntry,
+    "exporters": ExporterEntry,
+}
+"""The entry that each hook yields. The hook of a kind is ``instatune_<kind>``."""
+
+
+def kind_of(entry: Entry) -> Kind:
+    """The kind that an entry belongs to.
+
+    Raises:
+        TypeError: A plain :class:`Entry`, which is of no kind.
+    """
+    for kind, entry_type in ENTRY_TYPES.items():
+        if isinstance(entry, entry_type):
+            return kind
+    raise TypeError(f"{type(entry).__name__} is the entry of no kind; use one of its subclasses")

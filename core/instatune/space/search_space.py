@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import attrs
@@ -53,23 +54,23 @@ class SearchSpace:
     @cached_property
     def size(self) -> int:
         """Number of distinct architectures."""
-        total, layered = 1, [gene for gene in self.genes if gene.layer is not None]
-        for gene in self.genes:
-            if gene.layer is None and gene.effect == "width":
-                total *= len(gene.choices)
-        depth = {
-            target: gene for gene in self.genes if gene.effect == "depth" for target in gene.targets
-        }
-        for stack, order in self.priority:
-            mine = [gene for gene in layered if gene.stack == stack]
-            counts = depth[stack].choices if stack in depth else (len(order),)
-            total *= sum(
-                int(
-                    np.prod([len(g.choices) for g in mine if g.layer in order[:kept]], dtype=object)
-                )
-                for kept in counts
-            )
-        return total
+        depth_genes = [gene for gene in self.genes if gene.effect == "depth"]
+        choices = [(gene.targets, gene.choices) for gene in depth_genes]
+        rigid = {stack for stack, _ in self.priority} - {t for g in depth_genes for t in g.targets}
+        choices += [((stack,), (len(dict(self.priority)[stack]),)) for stack in rigid]
+        return prod(
+            len(gene.choices)
+            for gene in self.genes
+            if gene.layer is None and gene.effect == "width"
+        ) * prod(
+            sum(prod(self._variants(stack, count) for stack in stacks) for count in counts)
+            for stacks, counts in choices
+        )
+
+    def _variants(self, stack: str, count: int) -> int:
+        """Number of ways to choose the genes of the ``count`` layers that stay."""
+        kept = dict(self.priority)[stack][:count]
+        return prod(len(g.choices) for g in self.genes if g.stack == stack and g.layer in kept)
 
     # particular architectures
 

@@ -42,7 +42,8 @@ class TrainingSection:
         warmup: Share of the steps in which the rate rises linearly, before it falls linearly.
         weight_decay: Decoupled weight decay.
         clip_norm: Largest norm of the gradient.
-        precision: Arithmetic of the forward pass; weights stay in float32.
+        precision: Arithmetic of the forward pass; weights stay in float32. ``auto`` is bf16 where
+            the hardware multiplies it faster, else fp32.
         checkpoint_seconds: Time between two checkpoints for resuming.
     """
 
@@ -53,7 +54,7 @@ class TrainingSection:
     warmup: float = attrs.field(default=0.1, validator=[ge(0.0), le(1.0)])
     weight_decay: float = attrs.field(default=0.01, validator=ge(0.0))
     clip_norm: float = attrs.field(default=1.0, validator=gt(0.0))
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     checkpoint_seconds: float = attrs.field(default=60.0, validator=ge(0.0))
 
 
@@ -97,6 +98,8 @@ class SearchSection:
         evaluations: Distinct networks to measure.
         examples: Use only this many examples of the search split; None for all.
         batch_size: Examples per forward pass.
+        precision: Arithmetic while searching, ``auto`` as above; results on the test split are
+            always in float32.
         baselines: Also measure the baselines of the report, random search at equal budget included.
         export_limit: Most networks of the front to export; they are spread evenly over it.
         max_failures: Failed measurements that are tolerated.
@@ -107,8 +110,9 @@ class SearchSection:
     evaluations: int = attrs.field(default=150, validator=ge(1))
     examples: int | None = attrs.field(default=None, validator=attrs.validators.optional(ge(1)))
     batch_size: int = attrs.field(default=64, validator=ge(1))
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     baselines: bool = True
-    export_limit: int = attrs.field(default=8, validator=ge(1))
+    export_limit: int = attrs.field(default=12, validator=ge(1))
     max_failures: int = attrs.field(default=0, validator=ge(0))
 
 
@@ -126,6 +130,18 @@ class Constraint:
     max: float | None = None
     relative: bool = True
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse bounds that bound nothing or leave nothing."""
+        if self.min is None and self.max is None:
+            raise ValueError("bounds nothing; give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}; swap them")
+        if self.relative and self.max is not None and self.max <= 0.0:
+            raise ValueError(
+                f"max {self.max} leaves nothing; it is a factor of the full model's value, "
+                "unless relative is false"
+            )
+
 
 @attrs.frozen(kw_only=True)
 class PluginsSection:
@@ -138,6 +154,13 @@ class PluginsSection:
 
     disable: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+
+
+def _folder_name(spec: Spec, attribute: attrs.Attribute[str], value: str) -> None:
+    if not value.strip() or value[0] == "." or not value.isprintable() or set(value) & set("/\\:"):
+        raise ValueError(
+            "must be fit for a folder: not empty, no slash, backslash or colon, no leading dot"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -154,7 +177,7 @@ class Spec:
     """
 
     spec: Literal[1]
-    name: str
+    name: str = attrs.field(validator=_folder_name)
     run_dir: str | None = None
     seed: int = attrs.field(default=0, validator=ge(0))
     device: Literal["auto", "cpu", "cuda"] = "auto"

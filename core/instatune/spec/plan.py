@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from instatune.plugin.entries import Entry, Kind
+from instatune.space import SearchSpace
 from instatune.spec.model import Spec
 
 
@@ -43,7 +44,9 @@ class Plan:
         spec: The spec behind it.
         run_dir: Folder of the run, absolute.
         checkpoint: Checkpoint with ``package:`` resolved.
-        text: The resolved spec as YAML, defaults written out.
+        text: The resolved spec as YAML, defaults written out; reads back to the same plan.
+        outline: The search space with the first layers kept, where it could be told from
+            configuration files alone; for counts and checks.
     """
 
     spec: Spec
@@ -63,3 +66,4 @@ class Plan:
     exporters: tuple[Part, ...]
     reporters: tuple[Part, ...]
     text: str
+    outline: SearchSpace | None = None

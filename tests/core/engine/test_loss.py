@@ -350,6 +350,17 @@ class TestWhoLearns:
         )
         assert flowing["layers.2.up.weight"].abs().max() > 1e-5
 
+    def test_f_teaching_adds_nothing_to_what_labels_teach_the_supernet(self):
+        net = supernet()
+
+        _, alone = run(net, Rule(alpha=0.3), subs=())
+        _, teaching = run(net, Rule(alpha=0.3), subs=({"depth": 1, "ffn.0": 1},))
+
+        for name in ("layers.1.up.weight", "layers.2.down.weight"):
+            assert alone[name].abs().max() > 1e-4
+            assert torch.equal(alone[name], teaching[name])
+        assert not torch.equal(alone["head.weight"], teaching["head.weight"])
+
     def test_a_largest_network_that_only_teaches_builds_no_graph(self):
         net, graphs = supernet(), []
 

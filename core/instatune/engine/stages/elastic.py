@@ -12,7 +12,7 @@ from instatune.files import read_json, write_json
 from instatune.space import Gene, SearchSpace
 from instatune.space.counting import macs, parameters
 from instatune.supernet.build import search_space
-from instatune.supernet.verify import verify
+from instatune.supernet.fit import verify
 
 
 def _reads(shop: Workshop) -> Any:

@@ -29,14 +29,12 @@ def _run(shop: Workshop) -> Outcome:
     test = read_json(shop.folder.path / "verified.json")["test"]
     supernet = tuned(shop)
     folders: dict[str, str] = {}
-    for done, row in enumerate(rows, start=1):
+    start = Progress(stage="export", task="write", done=0, total=len(rows), unit="network")
+    for row in shop.events.counted(start, rows):
         scores = {name: value[0] for name, value in test[row.key].items()}
         network = network_of(shop, supernet, row, test=scores)
         folder = _export(shop, network, shop.folder.subnets / row.key)
         folders[row.key] = str(folder.relative_to(shop.folder.path))
-        shop.events.progress(
-            Progress(stage="export", task="write", done=done, total=len(rows), unit="network")
-        )
     write_json(shop.folder.path / "exports.json", folders)
     formats = ", ".join(part.name for part in shop.plan.exporters)
     return Outcome(f"{len(rows)} networks as {formats} in {shop.folder.subnets}")

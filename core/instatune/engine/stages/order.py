@@ -15,7 +15,7 @@ from instatune.engine.stages.elastic import genes
 from instatune.engine.stages.stage import Outcome, Stage, spelled
 from instatune.engine.workshop import Workshop
 from instatune.files import read_json, write_json
-from instatune.interfaces import Batch, Damage, Probe, Progress
+from instatune.interfaces import Batch, Damage, Probe
 from instatune.plugin.entries import DimensionEntry
 from instatune.space import Anatomy, Gene, SearchSpace, Stack
 from instatune.supernet import permute
@@ -64,13 +64,10 @@ def permutation(shop: Workshop) -> dict[str, Tensor]:
 def _probe_batches(shop: Workshop) -> tuple[Batch, ...]:
     plan = shop.batches("train", shop.plan.spec.teach.batch_size, epoch=0)
     count = min(shop.plan.spec.order.batches, len(plan))
-    batches = []
-    for index in range(count):
-        batches.append({k: tensor.to(shop.device) for k, tensor in plan[index].items()})
-        shop.events.progress(
-            Progress(stage="order", task="read probe", done=index + 1, total=count, unit="batch")
-        )
-    return tuple(batches)
+    return tuple(
+        {name: tensor.to(shop.device) for name, tensor in plan[index].items()}
+        for index in range(count)
+    )
 
 
 def _priority(shop: Workshop, stack: Stack, damage: Damage) -> tuple[int, ...]:

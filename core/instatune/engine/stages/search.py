@@ -11,6 +11,7 @@ import numpy as np
 
 from instatune.engine.baselines import reference_networks
 from instatune.engine.evaluate import Evaluator, Measured, SplitBench
+from instatune.engine.precision import resolve_precision
 from instatune.engine.problem import make_problem, make_strategy
 from instatune.engine.searching import random_search, require_feasible, search
 from instatune.engine.seeds import derive
@@ -51,6 +52,7 @@ def _run(shop: Workshop) -> Outcome:
     require_feasible(problem, np.random.default_rng(shop.seed("feasible")))
     strategy = make_strategy(shop, problem, rng)
     name = shop.plan.strategy.name
+    _tell(shop, name, 0, None)
     found = search(strategy, name, problem, evaluator, partial(_tell, shop, name))
     good = [evaluation for evaluation in found if evaluation.status == "ok"]
     front = feasible_front(problem, good)
@@ -64,6 +66,7 @@ def _run(shop: Workshop) -> Outcome:
     if section.baselines:
         seed = derive(shop.plan.spec.seed, "random baseline")
         told = partial(_tell, shop, "random search")
+        told(0, None)
         drawn = random_search(problem, evaluator, np.random.default_rng(seed), told)
         references = {
             role: evaluator.evaluate(architectures)
@@ -112,7 +115,14 @@ def make_evaluator(
         store=shop.store,
         executor=shop.executor,
         supernet_id=_identity(shop, supernet),
-        data_id=f"{split} {shop.splits.fingerprint} {examples or 'all'} {precision}",
+        data_id=" ".join(
+            (
+                split,
+                shop.splits.fingerprint,
+                str(examples or "all"),
+                resolve_precision(precision, shop.device),
+            )
+        ),
         max_failures=plan.spec.search.max_failures,
     )
 
@@ -123,7 +133,8 @@ def _identity(shop: Workshop, supernet: Supernet) -> str:
     return f"{derive(0, weights, space):016x}"
 
 
-def _tell(shop: Workshop, name: str, count: int, evaluation: Evaluation) -> None:
+def _tell(shop: Workshop, name: str, count: int, evaluation: Evaluation | None) -> None:
+    values = evaluation.values if evaluation is not None else {}
     shop.events.progress(
         Progress(
             stage="search",
@@ -131,7 +142,7 @@ def _tell(shop: Workshop, name: str, count: int, evaluation: Evaluation) -> None
             done=count,
             total=shop.plan.spec.search.evaluations,
             unit="network",
-            values={key: m.value for key, m in evaluation.values.items()},
+            values={key: measurement.value for key, measurement in values.items()},
         )
     )
 

@@ -60,8 +60,10 @@ def _exactness(shop: Workshop, supernet: Supernet, row: Row) -> dict[str, float]
     batches = _probes(shop)
     with supernet.active(architecture):
         sliced = _logits(shop, supernet.model, batches)
-    with supernet.masked(architecture):
-        forms = {"masked": _logits(shop, supernet.model, batches)}
+    forms = {}
+    if supernet.maskable:
+        with supernet.masked(architecture):
+            forms["masked"] = _logits(shop, supernet.model, batches)
     network = network_of(shop, supernet, row)
     forms["extracted"] = _logits(shop, network.model.to(shop.device), batches)
     network.model.to("cpu")
@@ -120,11 +122,8 @@ def _logits(shop: Workshop, model: nn.Module, batches: list[Batch]) -> Tensor:
 
 
 def _told(shop: Workshop, task: str, rows: list[Row]) -> Iterator[Row]:
-    for done, row in enumerate(rows, start=1):
-        yield row
-        shop.events.progress(
-            Progress(stage="verify", task=task, done=done, total=len(rows), unit="network")
-        )
+    start = Progress(stage="verify", task=task, done=0, total=len(rows), unit="network")
+    return shop.events.counted(start, rows)
 
 
 def _reads(shop: Workshop) -> Any:

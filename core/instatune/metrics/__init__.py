@@ -1,0 +1,1 @@
+"""Measures of a search: fronts, hypervolume, statistics. Losses everywhere: less is better."""

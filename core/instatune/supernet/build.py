@@ -1,0 +1,77 @@
+"""From an anatomy and genes to a search space: the checks that a single gene cannot make."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from instatune.errors import SpaceError
+from instatune.space import Anatomy, Gene, SearchSpace
+
+
+def search_space(
+    anatomy: Anatomy,
+    genes: Sequence[Gene],
+    priority: Mapping[str, tuple[int, ...]] | None = None,
+) -> SearchSpace:
+    """Join genes to the space of one model.
+
+    Args:
+        anatomy: The model.
+        genes: Of all elastic dimensions.
+        priority: For each stack its layers from the last to be dropped to the first; a stack that
+            is left out keeps its first layers.
+
+    Raises:
+        SpaceError: Genes that the model cannot have or that contradict each other, or a priority
+            that is not a permutation of the layers.
+    """
+    for problem in _problems(anatomy, genes):
+        raise SpaceError(problem)
+    given = dict(priority or {})
+    unknown = sorted(set(given) - {stack.name for stack in anatomy.stacks})
+    if unknown:
+        raise SpaceError(f"priority of {unknown[0]!r}: the model has no such stack")
+    orders: dict[str, tuple[int, ...]] = {}
+    for stack in anatomy.stacks:
+        first = tuple(range(stack.layers))
+        orders[stack.name] = tuple(given.get(stack.name, first))
+        if tuple(sorted(orders[stack.name])) != first:
+            raise SpaceError(
+                f"priority of {stack.name!r} must hold each of 0 to {stack.layers - 1} once, "
+                f"not {list(orders[stack.name])}"
+            )
+    full = {group.name: group.units for group in anatomy.groups}
+    return SearchSpace(genes=tuple(genes), priority=orders, full_units=full)
+
+
+def _problems(anatomy: Anatomy, genes: Sequence[Gene]) -> Iterator[str]:
+    sizes = {
+        "width": {group.name: group.units for group in anatomy.groups},
+        "depth": {stack.name: stack.layers for stack in anatomy.stacks},
+    }
+    for name, count in Counter(gene.name for gene in genes).items():
+        if count > 1:
+            yield f"two genes are called {name!r}"
+    for target, count in Counter(t for gene in genes for t in gene.targets).items():
+        if count > 1:
+            yield f"{target!r} is set by {count} genes; leave one of these dimensions out"
+    for gene in genes:
+        yield from _misfits(gene, sizes[gene.effect])
+        if (gene.stack, gene.layer) != (None, None) and gene.layer not in range(
+            sizes["depth"].get(gene.stack or "", 0)
+        ):
+            yield f"gene {gene.name!r}: the model has no layer {gene.layer} in {gene.stack!r}"
+
+
+def _misfits(gene: Gene, sizes: Mapping[str, int]) -> Iterator[str]:
+    if gene.choices[0] < 1:
+        yield f"gene {gene.name!r}: {gene.choices[0]} is too small; keep at least 1"
+    for target in gene.targets:
+        if target not in sizes:
+            yield f"gene {gene.name!r}: the model has no {target!r}; it has {sorted(sizes)}"
+        elif gene.choices[-1] != sizes[target]:
+            yield (
+                f"gene {gene.name!r}: its largest choice is {gene.choices[-1]}, "
+                f"but the full model has {sizes[target]} of {target!r}, which must be among them"
+            )

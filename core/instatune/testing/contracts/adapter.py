@@ -1,0 +1,223 @@
+"""Contract of adapters."""
+
+# ruff: noqa: D102 - the names of the tests are sentences
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from instatune.errors import CheckpointError
+from instatune.interfaces import Adapter, Batch
+from instatune.plugin.entries import AdapterEntry, Kind
+from instatune.space import Anatomy, Gene, counting
+from instatune.testing.contracts.contract import Contract
+from instatune.testing.expect import expect, no_hidden_randomness
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from instatune.supernet.supernet import Supernet
+
+
+class AdapterContract(Contract):
+    """The description fits the model: slices, masks, permutations and copies compute the same.
+
+    Say what to load and what to run by overriding :meth:`checkpoint` and :meth:`batch`.
+
+    Attributes:
+        n_outputs: Size of the new head.
+        tolerance: Largest difference of logits that counts as equal.
+    """
+
+    kind: ClassVar[Kind] = "adapters"
+    n_outputs: ClassVar[int] = 3
+    tolerance: ClassVar[float] = 1e-4
+
+    def checkpoint(self, folder: Path) -> str:
+        """Make or name a small checkpoint.
+
+        Args:
+            folder: Empty, for the checkpoint's files.
+        """
+        raise NotImplementedError("override checkpoint(): name a small model of this family")
+
+    def batch(self, adapter: Adapter, checkpoint: str) -> Batch:
+        """Make a batch that the model takes, without labels."""
+        raise NotImplementedError("override batch(): a few examples for this family")
+
+    def adapter(self) -> Adapter:
+        """A fresh adapter."""
+        return cast("Adapter", self.make())
+
+    def load(self, folder: Path, seed: int = 0) -> nn.Module:
+        """Load the checkpoint in eval mode."""
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        checkpoint = self.checkpoint(folder)
+        return self.adapter().load(checkpoint, self.n_outputs, generator).eval()
+
+    def logits(self, model: nn.Module, folder: Path) -> Tensor:
+        """Run the model, full or not."""
+        import torch
+
+        adapter = self.adapter()
+        with torch.inference_mode():
+            return adapter.logits(model, self.batch(adapter, str(folder)))
+
+    def supernet(self, folder: Path) -> Supernet:
+        """A super-network in which every group may keep one unit and every stack one layer."""
+        from instatune.supernet.build import search_space
+        from instatune.supernet.supernet import Supernet
+
+        model, adapter = self.load(folder), self.adapter()
+        anatomy = adapter.describe(model)
+        space = search_space(anatomy, _all_genes(anatomy))
+        return Supernet(model, anatomy, space, adapter.logits)
+
+    def test_it_loads_on_the_cpu_in_float32(self, tmp_path: Path) -> None:
+        for name, parameter in self.load(tmp_path).named_parameters():
+            right = str(parameter.dtype) == "torch.float32" and parameter.device.type == "cpu"
+            expect(right, f"{name} is {parameter.dtype} on {parameter.device}")
+
+    def test_the_head_has_the_wanted_outputs(self, tmp_path: Path) -> None:
+        logits = self.logits(self.load(tmp_path), tmp_path)
+        expect(
+            logits.ndim == 2 and logits.shape[1] == self.n_outputs,
+            f"logits have shape {list(logits.shape)}, not [examples, {self.n_outputs}]",
+        )
+        expect(bool(logits.isfinite().all()), "a logit is not finite")
+
+    def test_same_generator_gives_the_same_model(self, tmp_path: Path) -> None:
+        with no_hidden_randomness():
+            first, second = self.load(tmp_path), self.load(tmp_path)
+        differ = _differences(first, second)
+        expect(not differ, f"two loads with one seed differ in {differ}")
+
+    def test_a_missing_checkpoint_is_reported(self, tmp_path: Path) -> None:
+        import torch
+
+        missing = str(tmp_path / "is-not-there")
+        try:
+            self.adapter().load(missing, self.n_outputs, torch.Generator())
+        except CheckpointError as error:
+            expect(missing in str(error), f"the message does not name {missing!r}: {error}")
+            return
+        expect(False, "a missing checkpoint was loaded; raise CheckpointError")
+
+    def test_the_anatomy_fits_the_model(self, tmp_path: Path) -> None:
+        from instatune.supernet.fit import verify
+
+        model = self.load(tmp_path)
+        anatomy = self.adapter().describe(model)
+        verify(anatomy, model)
+        counted = counting.parameters(anatomy).at(
+            {group.name: group.units for group in anatomy.groups},
+            {stack.name: tuple(range(stack.layers)) for stack in anatomy.stacks},
+        )
+        there = sum(parameter.numel() for parameter in model.parameters())
+        expect(counted == there, f"{counted} parameters counted, the model has {there}")
+        expect(anatomy.work, "no work is listed, so MACs would be 0")
+
+    def test_the_outline_agrees_with_the_model(self, tmp_path: Path) -> None:
+        outline = cast("AdapterEntry", self.offer().entry).outline
+        if outline is None:
+            return
+        module, _, function = outline.partition(":")
+        found = getattr(import_module(module), function)(self.checkpoint(tmp_path))
+        if found is None:
+            return
+        real = self.adapter().describe(self.load(tmp_path))
+        expect(_skeleton(found) == _skeleton(real), f"outline {found} differs from {real}")
+
+    def test_slices_equal_masks_and_extracted_networks(self, tmp_path: Path) -> None:
+        import torch
+
+        supernet = self.supernet(tmp_path)
+        batch = self.batch(self.adapter(), str(tmp_path))
+        for architecture in (supernet.space.largest, supernet.space.smallest):
+            with torch.inference_mode(), supernet.active(architecture):
+                sliced = supernet.logits(batch)
+            small = supernet.extract(architecture).eval()
+            self._expect_equal(self.logits(small, tmp_path), sliced, "extracted network")
+            if supernet.maskable:
+                with torch.inference_mode(), supernet.masked(architecture):
+                    self._expect_equal(supernet.logits(batch), sliced, "masked network")
+
+    def test_permuting_units_changes_nothing(self, tmp_path: Path) -> None:
+        from instatune.supernet import permute
+
+        model, adapter = self.load(tmp_path), self.adapter()
+        before = self.logits(model, tmp_path)
+        anatomy = adapter.describe(model)
+        order = {group.name: _backwards(group.units) for group in anatomy.groups}
+        permute.apply(model, anatomy, order)
+        self._expect_equal(self.logits(model, tmp_path), before, "network with permuted units")
+
+    def test_it_is_rebuilt_from_its_assets(self, tmp_path: Path) -> None:
+        checkpoint, assets = tmp_path / "checkpoint", tmp_path / "assets"
+        checkpoint.mkdir()
+        assets.mkdir()
+        model, adapter = self.load(checkpoint), self.adapter()
+        processor = adapter.processor(self.checkpoint(checkpoint))
+        adapter.save_assets(model, processor, assets)
+        rebuilt = self.adapter().skeleton(assets)
+        rebuilt.load_state_dict(model.state_dict())
+        before, after = (self.logits(m.eval(), checkpoint) for m in (model, rebuilt))
+        self._expect_equal(after, before, "network rebuilt from its assets")
+        real, again = adapter.describe(model), adapter.describe(rebuilt)
+        expect(_skeleton(real) == _skeleton(again), "the rebuilt model is described differently")
+
+    def test_an_empty_folder_is_reported(self, tmp_path: Path) -> None:
+        try:
+            self.adapter().skeleton(tmp_path)
+        except CheckpointError:
+            return
+        expect(False, "an empty folder gave a model; raise CheckpointError")
+
+    def _expect_equal(self, found: Tensor, wanted: Tensor, what: str) -> None:
+        difference = float((found - wanted).abs().max())
+        expect(difference <= self.tolerance, f"{what}: logits differ by {difference:.3g}")
+
+
+def _all_genes(anatomy: Anatomy) -> list[Gene]:
+    widths = [
+        Gene(
+            name=group.name,
+            choices=tuple(sorted({1, group.units})),
+            effect="width",
+            targets=(group.name,),
+            stack=group.stack,
+            layer=group.layer,
+        )
+        for group in anatomy.groups
+    ]
+    depths = [
+        Gene(
+            name=f"depth of {stack.name}",
+            choices=tuple(sorted({1, stack.layers})),
+            effect="depth",
+            targets=(stack.name,),
+        )
+        for stack in anatomy.stacks
+    ]
+    return [*depths, *widths]
+
+
+def _skeleton(anatomy: Anatomy) -> tuple[object, ...]:
+    """What a search space needs of an anatomy."""
+    groups = {(g.name, g.kind, g.units, g.stack, g.layer) for g in anatomy.groups}
+    return groups, {(s.name, s.layers) for s in anatomy.stacks}
+
+
+def _backwards(units: int) -> torch.Tensor:
+    import torch
+
+    return torch.arange(units - 1, -1, -1)
+
+
+def _differences(first: nn.Module, second: nn.Module) -> list[str]:
+    other = second.state_dict()
+    return [name for name, t in first.state_dict().items() if not t.equal(other[name])]

@@ -1,0 +1,31 @@
+"""Importance by magnitude: the L1 norm of the weights that read a unit.
+
+Cai et al., "Once-for-All: Train One Network and Specialize it for Efficient Deployment", ICLR 2020,
+sort channels by it before shrinking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from instatune.interfaces import Ordering, Probe
+from instatune_plugins.orderings._units import per_unit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from instatune.space import Anatomy
+
+
+class L1(Ordering):
+    """Sum of |outgoing weight| of each unit; needs no data."""
+
+    def importance(self, anatomy: Anatomy, probe: Probe) -> Mapping[str, Tensor]:
+        """Score all groups: ``[units]`` by name, float32 on the CPU."""
+        scores = {}
+        for group in anatomy.groups:
+            weight = probe.model.get_parameter(group.outgoing.tensor).detach()
+            units = per_unit(weight, group.outgoing, group.units)
+            scores[group.name] = units.float().abs().sum(dim=1).cpu()
+        return scores

@@ -1,0 +1,80 @@
+"""Tasks: where examples come from, and how an output is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import attrs
+from attrs.validators import ge, gt, lt, optional
+
+from instatune.plugin import hookimpl
+from instatune.plugin.entries import TaskEntry
+
+
+@attrs.frozen(kw_only=True)
+class PythonDocsConfig:
+    """Settings of ``python_docs``."""
+
+    search_share: float = attrs.field(default=0.1, validator=[gt(0.0), lt(0.5)])  # of all examples
+    max_length: int = attrs.field(default=64, validator=ge(8))  # tokens; longer texts are cut
+    pad_multiple: int = attrs.field(default=1, validator=ge(1))  # tokens; 8 suits GPUs with bf16
+    max_train: int | None = attrs.field(default=None, validator=optional(ge(20)))  # quick runs
+
+
+@attrs.frozen(kw_only=True)
+class TextClassificationConfig:
+    """Settings of ``text_classification``: files, or else a dataset of the Hugging Face hub."""
+
+    train: str | None = None  # file to tune on: .csv .tsv .jsonl .parquet, the first three also .gz
+    test: str | None = None  # file that is looked at once, at the end
+    search: str | None = None  # file for the search; None: carved from train
+
+    dataset: str | None = None  # name on the hub, or a folder that `datasets` can read
+    subset: str | None = None  # configuration of the dataset, e.g. sst2 of glue
+    revision: str | None = None  # commit or tag of the dataset
+    train_split: str = "train"
+    test_split: str | None = None  # None: "test" if it is labelled, else "validation"
+    search_split: str | None = None  # None: carved from train
+
+    text: str | None = None  # column of the text; None: found by common names
+    text_pair: str | None = None  # column of the second text, for pairs
+    label: str | None = None  # column of the label
+    columns: tuple[str, ...] = ()  # names of the columns of CSV and TSV files without a header
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = "auto"  # auto: by the file's name
+    quoting: Literal["auto", "none", "minimal"] = "auto"  # of fields; auto: none in TSV files
+    skip_empty: bool = False  # leave out rows without a text; else they are an error
+
+    search_share: float = attrs.field(default=0.1, validator=[gt(0.0), lt(1.0)])  # of train
+    search_examples: int | None = attrs.field(default=None, validator=optional(ge(1)))  # overrides
+    max_train: int | None = attrs.field(default=None, validator=optional(ge(2)))  # quick runs
+    max_length: int = attrs.field(default=128, validator=ge(8))  # tokens; longer texts are cut
+    pad_multiple: int = attrs.field(default=1, validator=ge(1))  # tokens; 8 suits GPUs with bf16
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if self.dataset is None and (self.train is None or self.test is None):
+            raise ValueError("give the files 'train' and 'test', or the name of a 'dataset'")
+        if self.dataset is not None and (self.train or self.test or self.search):
+            raise ValueError("give either files ('train', 'test', 'search') or a 'dataset'")
+        if self.text_pair is not None and self.text is None:
+            raise ValueError("'text_pair' needs 'text', the column of the first text")
+
+
+@hookimpl
+def instatune_tasks() -> Iterator[TaskEntry]:
+    """Offer the first-party tasks."""
+    yield TaskEntry(
+        name="python_docs",
+        target="instatune_plugins.tasks.python_docs:PythonDocs",
+        config=PythonDocsConfig,
+        licence="PSF-2.0, part of Python",
+        summary="docstrings of Python's own library, by topic of their module (no download)",
+    )
+    yield TaskEntry(
+        name="text_classification",
+        target="instatune_plugins.tasks.text_classification:TextClassification",
+        config=TextClassificationConfig,
+        licence="that of the files or the dataset",
+        summary="texts or pairs of texts from CSV, TSV, JSONL, Parquet files or a Hugging Face hub",
+    )

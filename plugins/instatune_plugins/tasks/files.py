@@ -1,0 +1,245 @@
+"""Reading tables from CSV, TSV, JSON lines and Parquet files, the first three also gzipped.
+
+Each mistake in a file is reported with its line, in the form *where: what is wrong; what would be
+right*.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from instatune.errors import DataError
+from instatune_plugins.tasks.table import Table
+
+Row: TypeAlias = "tuple[int, list[str]]"
+Format = Literal["csv", "tsv", "jsonl", "parquet"]
+
+SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Layout:
+    """How files are written; see the settings of ``text_classification``."""
+
+    format: Literal["auto"] | Format = "auto"
+    quoting: Literal["auto", "none", "minimal"] = "auto"
+    columns: tuple[str, ...] = ()
+
+
+def read_table(path: str, layout: Layout, setting: str) -> Table:
+    """Read a file.
+
+    Args:
+        path: The file; ``~`` is the home folder, relative paths start at the working directory.
+        layout: How it is written.
+        setting: The setting that names the file, for messages, e.g. ``"task.train"``.
+
+    Raises:
+        DataError: Missing, empty, damaged, or not what its name says.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        what = "is not a file" if file.exists() else "no such file"
+        raise DataError(
+            f"{file}: {what} (seen from {Path.cwd()}); say where it is with `--set {setting}=PATH`"
+        )
+    kind = _format(file, layout)
+    if kind == "parquet":
+        table = _parquet(file)
+    elif kind == "jsonl":
+        table = _jsonl(file)
+    else:
+        table = _delimited(file, kind, layout)
+    if len(table) == 0:
+        raise DataError(f"{file}: has no rows; give a file with examples by `--set {setting}=PATH`")
+    return attrs.evolve(table, setting=setting)
+
+
+def _format(file: Path, layout: Layout) -> Format:
+    if layout.format != "auto":
+        return layout.format
+    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
+    if not suffixes or suffixes[-1] not in SUFFIXES:
+        raise DataError(
+            f"{file}: its name does not tell its format; set `format` to csv, tsv, jsonl or parquet"
+        )
+    return SUFFIXES[suffixes[-1]]
+
+
+def lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Read a text file in UTF-8, gzipped or not, as line numbers from 1 and lines with their end.
+
+    Raises:
+        DataError: Bytes that are not UTF-8, a damaged or truncated archive, an unreadable file.
+    """
+    number = 0
+    try:
+        opener = gzip.open if file.suffix.lower() == ".gz" else open
+        with opener(file, "rb") as stream:
+            for number, raw in enumerate(stream, start=1):
+                yield number, _decoded(raw, file, number)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(
+            f"{file}: damaged after line {number} ({error}); copy or download it again"
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"{file}: cannot be read ({error.strerror}); check the file and its permissions"
+        ) from error
+
+
+def _decoded(raw: bytes, file: Path, number: int) -> str:
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file}:{number}: byte 0x{raw[error.start]:02x} at position {error.start} is not"
+            " UTF-8; save the file in the encoding UTF-8"
+        ) from error
+
+
+def _delimited(file: Path, kind: Literal["csv", "tsv"], layout: Layout) -> Table:
+    quoting = layout.quoting
+    if quoting == "auto":
+        quoting = "none" if kind == "tsv" else "minimal"
+    delimiter = "\t" if kind == "tsv" else ","
+    rows = _split(file, delimiter) if quoting == "none" else _csv(file, delimiter)
+    header = layout.columns or _header(next(rows, None), file)
+    columns: list[list[str]] = [[] for _ in header]
+    numbers: list[int] = []
+    for number, fields in rows:
+        if len(fields) != len(header):
+            raise DataError(_wrong_count(file, number, fields, header, quoting))
+        numbers.append(number)
+        for column, field in zip(columns, fields, strict=True):
+            column.append(field)
+    named = dict(zip(header, columns, strict=True))
+    return Table(source=str(file), columns=named, lines=numbers)
+
+
+def _header(row: Row | None, file: Path) -> tuple[str, ...]:
+    if row is None:
+        raise DataError(f"{file}: is empty; give a file with a line of column names and examples")
+    number, fields = row
+    header = tuple(field.strip() for field in fields)
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{file}:{number}: column {twice[0]!r} occurs twice; give each column its own name, or"
+            " name them with `columns` where the file has no header"
+        )
+    return header
+
+
+def _wrong_count(
+    file: Path, number: int, fields: list[str], header: Sequence[str], quoting: str
+) -> str:
+    advice = {
+        "none": "a field must not hold the delimiter; if fields are quoted set `quoting: minimal`",
+        "minimal": 'put fields that hold the delimiter in "quotes"',
+    }[quoting]
+    return (
+        f"{file}:{number}: {len(fields)} fields, but there are {len(header)} columns"
+        f" ({', '.join(header)}); {advice}"
+    )
+
+
+def _split(file: Path, delimiter: str) -> Iterator[Row]:
+    """Split lines at each delimiter; quotes are characters like others."""
+    for number, line in lines(file):
+        text = line.rstrip("\r\n")
+        if text.strip():
+            yield number, text.split(delimiter)
+
+
+def _csv(file: Path, delimiter: str) -> Iterator[Row]:
+    """Split lines as RFC 4180 says; a quoted field may span lines, the row is where it starts."""
+    reader = csv.reader((line for _, line in lines(file)), delimiter=delimiter, strict=True)
+    while True:
+        start = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(
+                f"{file}:{start}: {error}; close each quote and write quotes inside a field twice,"
+                " or set `quoting: none` where quotes are ordinary characters"
+            ) from error
+        if fields:
+            yield start, fields
+
+
+def _jsonl(file: Path) -> Table:
+    numbers: list[int] = []
+    columns: dict[str, list[Any]] = {}
+    for number, line in lines(file):
+        if not line.strip():
+            continue
+        row = _object(line, file, number)
+        for key in row:
+            columns.setdefault(key, [None] * len(numbers))
+        numbers.append(number)
+        for key, column in columns.items():
+            column.append(row.get(key))
+    return Table(source=str(file), columns=columns, lines=numbers)
+
+
+def _object(line: str, file: Path, number: int) -> dict[str, Any]:
+    wanted = 'write one JSON object per line, like {"text": "...", "label": "..."}'
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{file}:{number}: not JSON ({error}); {wanted}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{file}:{number}: a JSON {type(row).__name__}, not an object; {wanted}")
+    return row
+
+
+def _parquet(file: Path) -> Table:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise DataError(
+            f"{file}: Parquet files need the package pyarrow; pip install 'instatune[datasets]',"
+            " or convert the file to CSV or JSON lines"
+        ) from error
+    try:
+        arrow = parquet.read_table(file)
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"{file}: not a readable Parquet file ({reason}); copy or download it again"
+        ) from error
+    columns = {name: arrow.column(name).to_pylist() for name in arrow.column_names}
+    return Table(source=str(file), columns=columns, names=_class_names(arrow.schema.metadata))
+
+
+def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:
+    """Read the class names that the library ``datasets`` writes into Parquet files."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            column: tuple(feature["names"])
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("names")
+        }
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return {}

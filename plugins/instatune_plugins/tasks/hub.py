@@ -1,0 +1,88 @@
+"""Reading tables with the library ``datasets``: from the Hugging Face hub, its cache, or a folder.
+
+``HF_HUB_OFFLINE=1`` keeps it from the network; what is in the cache is still found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from instatune.errors import DataError
+from instatune_plugins.tasks import TextClassificationConfig
+from instatune_plugins.tasks.table import Table
+
+
+def read_splits(config: TextClassificationConfig) -> tuple[Table, Table | None, Table]:
+    """Read the training, search (None: to be carved) and test split of a dataset.
+
+    Raises:
+        DataError: ``datasets`` is not installed, or it does not find the dataset or a split.
+    """
+    splits = _load(config)
+    train = _table(config, splits, config.train_split, "train_split")
+    search = None
+    if config.search_split is not None:
+        search = _table(config, splits, config.search_split, "search_split")
+    test = config.test_split or _labelled(config, splits)
+    return train, search, _table(config, splits, test, "test_split")
+
+
+def _load(config: TextClassificationConfig) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DataError(
+            f"task.dataset: {config.dataset!r} needs the package datasets;"
+            " pip install 'instatune[datasets]', or give files with `train` and `test`"
+        ) from error
+    try:
+        return datasets.load_dataset(config.dataset, config.subset, revision=config.revision)
+    except Exception as error:  # the library raises errors of a dozen packages
+        raise DataError(_explain(config, error)) from error
+
+
+def _explain(config: TextClassificationConfig, error: Exception) -> str:
+    name = f"{config.dataset!r}" + (f" (subset {config.subset!r})" if config.subset else "")
+    lines = str(error).strip().splitlines() or [""]
+    reason = f"{type(error).__name__}: {lines[0]}"
+    advice = "check dataset, subset and revision, and the connection"
+    if _offline():
+        advice = "HF_HUB_OFFLINE is set, so only what was downloaded before is found; unset it"
+    return f"task.dataset: {name} cannot be loaded ({reason}); {advice}, or give files instead"
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _labelled(config: TextClassificationConfig, splits: Any) -> str:
+    """Choose the test split: GLUE and others publish theirs without labels, as -1."""
+    for name in ("test", "validation", "dev"):
+        if name in splits and name not in (config.train_split, config.search_split):
+            table = _table(config, splits, name, "test_split")
+            if all(-1 not in table.columns[column] for column in table.names):
+                return name
+    raise DataError(
+        f"task.dataset: {config.dataset!r} has no labelled split to test on among"
+        f" {', '.join(splits)}; name one with `--set task.test_split=NAME`"
+    )
+
+
+def _table(config: TextClassificationConfig, splits: Any, name: str, setting: str) -> Table:
+    if name not in splits:
+        raise DataError(
+            f"task.{setting}: {config.dataset!r} has no split {name!r}; it has {', '.join(splits)}"
+        )
+    data = splits[name]
+    if len(data) == 0:
+        raise DataError(f"task.{setting}: split {name!r} of {config.dataset!r} is empty")
+    plain = {c: f for c, f in data.features.items() if type(f).__name__ in ("Value", "ClassLabel")}
+    names = {c: tuple(f.names) for c, f in plain.items() if getattr(f, "names", None)}
+    return Table(
+        source=f"{config.dataset} [{name}]",
+        columns={column: data[column][:] for column in plain},  # not images, not nested lists
+        names=names,
+        setting=f"task.{setting}",
+    )

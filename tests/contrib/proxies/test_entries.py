@@ -1,0 +1,45 @@
+"""What the hook offers can be had, and offering it loads nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from instatune.interfaces import INTERFACES
+from instatune.plugin.hookspecs import ENTRY_TYPES
+from instatune_contrib.proxies import instatune_objectives
+
+ENTRIES = {entry.name: entry for entry in instatune_objectives()}
+
+
+def test_offers_what_the_documentation_names():
+    assert list(ENTRIES) == ["agreement", "divergence"]
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_every_entry_leads_to_a_component_of_its_kind(entry):
+    module, _, name = entry.target.partition(":")
+
+    target = getattr(import_module(module), name)
+
+    assert type(entry) is ENTRY_TYPES["objectives"]
+    assert issubclass(target, INTERFACES["objectives"])
+    target(entry.config() if entry.config else None)
+
+
+def test_offering_loads_nothing_heavy():
+    code = (
+        "import sys, instatune_contrib.proxies; "
+        "print([m for m in ('torch', 'scipy', 'sklearn', 'transformers') if m in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_everything_here_is_marked_as_experimental():
+    assert {entry.stability for entry in ENTRIES.values()} == {"experimental"}

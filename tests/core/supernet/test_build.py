@@ -1,0 +1,91 @@
+"""Genes and a model become a space, or a clear message."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from instatune.errors import SpaceError
+from instatune.space import Gene
+from instatune.supernet.build import search_space
+from instatune_plugins.adapters.bert_outline import anatomy_of
+
+ANATOMY = anatomy_of(
+    {
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 16,
+        "vocab_size": 9,
+    },
+    2,
+)
+DEPTH = Gene(name="depth", choices=(1, 2), effect="depth", targets=("layers",))
+HEADS = Gene(
+    name="heads.0",
+    choices=(2, 4),
+    effect="width",
+    targets=("heads.0",),
+    stack="layers",
+    layer=0,
+)
+
+
+def test_the_space_knows_all_groups_and_keeps_the_first_layers_by_default():
+    space = search_space(ANATOMY, [DEPTH, HEADS])
+
+    assert space.size == 2 + 2
+    assert space.kept_layers(space.smallest) == {"layers": (0,)}
+    assert space.kept_units(space.smallest) == {
+        "heads.0": 2,
+        "heads.1": 4,
+        "ffn.0": 16,
+        "ffn.1": 16,
+    }
+
+
+def test_a_priority_decides_which_layers_stay():
+    space = search_space(ANATOMY, [DEPTH, HEADS], {"layers": (1, 0)})
+
+    assert space.kept_layers(space.smallest) == {"layers": (1,)}
+    assert "heads.0" not in space.smallest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"choices": (2, 3)}, r"largest choice is 3, but the full model has 4 of 'heads\.0'"),
+        ({"choices": (2, 8)}, r"largest choice is 8, but the full model has 4 of 'heads\.0'"),
+        ({"choices": (0, 4)}, r"'heads\.0': 0 is too small; keep at least 1"),
+        ({"targets": ("heads.7",)}, r"the model has no 'heads\.7'; it has \['ffn\.0'"),
+        ({"targets": ("blocks",)}, r"the model has no 'blocks'"),
+        ({"layer": 2}, r"the model has no layer 2 in 'layers'"),
+        ({"stack": "blocks"}, r"the model has no layer 0 in 'blocks'"),
+    ],
+)
+def test_a_gene_that_the_model_cannot_have_is_refused(change, message):
+    with pytest.raises(SpaceError, match=message):
+        search_space(ANATOMY, [DEPTH, attrs.evolve(HEADS, **change)])
+
+
+def test_two_genes_of_one_name_are_refused():
+    with pytest.raises(SpaceError, match=r"two genes are called 'heads\.0'"):
+        search_space(ANATOMY, [HEADS, HEADS])
+
+
+def test_two_genes_for_one_group_are_refused():
+    other = attrs.evolve(HEADS, name="width")
+
+    with pytest.raises(SpaceError, match=r"'heads\.0' is set by 2 genes; leave one"):
+        search_space(ANATOMY, [HEADS, other])
+
+
+@pytest.mark.parametrize("order", [(0,), (0, 0), (1, 2)])
+def test_a_priority_that_is_no_permutation_is_refused(order):
+    with pytest.raises(SpaceError, match=r"priority of 'layers' must hold each of 0 to 1 once"):
+        search_space(ANATOMY, [DEPTH], {"layers": order})
+
+
+def test_a_priority_of_an_unknown_stack_is_refused():
+    with pytest.raises(SpaceError, match="priority of 'blocks': the model has no such stack"):
+        search_space(ANATOMY, [DEPTH], {"blocks": (0, 1)})

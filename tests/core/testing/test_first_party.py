@@ -1,0 +1,165 @@
+"""Every component that comes with instatune keeps the contract of its kind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from instatune.plugin.manager import discover
+from instatune.testing import contracts
+from instatune.testing.contracts import Contract
+
+
+class TestNone(contracts.OrderingContract):
+    entry = "none"
+
+
+class TestL1(contracts.OrderingContract):
+    entry = "l1"
+
+
+class TestTaylor(contracts.OrderingContract):
+    entry = "taylor"
+
+
+class TestUniform(contracts.SamplerContract):
+    entry = "uniform"
+
+
+class TestSandwich(contracts.SamplerContract):
+    entry = "sandwich"
+
+
+class TestDepth(contracts.DimensionContract):
+    entry = "depth"
+    settings = {"choices": (1, 3)}
+
+
+class TestRankedDepth(contracts.DimensionContract):
+    entry = "depth"
+    settings = {"ratio": (0.4, 1.0), "drop": "ranked"}
+
+
+class TestHeads(contracts.DimensionContract):
+    entry = "heads"
+    settings = {"choices": (2, 4), "per": "model"}
+
+
+class TestFfn(contracts.DimensionContract):
+    entry = "ffn"
+    settings = {"ratio": (0.25, 0.5, 1.0)}
+
+
+class TestInstaTuneLowCost(contracts.ScheduleContract):
+    entry = "instatune"
+
+
+class TestInstaTuneHighCost(contracts.ScheduleContract):
+    entry = "instatune"
+    settings = {"gamma": "high_cost", "alpha": 0.5}
+
+
+class TestInstaTuneTeacherFirst(contracts.ScheduleContract):
+    entry = "instatune"
+    settings = {"gamma": "teacher_first", "teacher_epochs": 2, "rho": 2.0}
+
+
+class TestInPlace(contracts.ScheduleContract):
+    entry = "inplace_kd"
+
+
+class TestPlain(contracts.ScheduleContract):
+    entry = "plain"
+
+
+class TestRidge(contracts.PredictorContract):
+    entry = "ridge"
+
+
+class TestSvr(contracts.PredictorContract):
+    entry = "svr"
+
+
+class TestBestOf(contracts.PredictorContract):
+    entry = "best_of"
+
+
+class TestRandom(contracts.StrategyContract):
+    entry = "random"
+
+
+class TestNsga2(contracts.StrategyContract):
+    entry = "nsga2"
+
+
+class TestLinas(contracts.StrategyContract):
+    entry = "linas"
+
+
+class TestAccuracy(contracts.ObjectiveContract):
+    entry = "accuracy"
+
+
+class TestMacs(contracts.ObjectiveContract):
+    entry = "macs"
+
+
+class TestParams(contracts.ObjectiveContract):
+    entry = "params"
+
+
+class TestAgreement(contracts.ObjectiveContract):
+    entry = "agreement"
+
+
+class TestDivergence(contracts.ObjectiveContract):
+    entry = "divergence"
+
+
+class TestPythonDocs(contracts.TaskContract):
+    entry = "python_docs"
+    settings = {"max_train": 40}
+
+
+class TestTextClassification(contracts.TaskContract):
+    entry = "text_classification"
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path):
+        rows = [{"text": f"example {i}", "label": "ab"[i % 2]} for i in range(40)]
+        for name in ("train", "test"):
+            lines = (json.dumps(row | {"text": f"{name} {row['text']}"}) for row in rows)
+            (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        files = {name: str(tmp_path / f"{name}.jsonl") for name in ("train", "test")}
+        type(self).settings = files
+
+
+class TestLocal(contracts.ExecutorContract):
+    entry = "local"
+
+
+class TestConsole(contracts.ReporterContract):
+    entry = "console"
+
+
+class TestCsv(contracts.ReporterContract):
+    entry = "csv"
+
+
+class TestJson(contracts.ReporterContract):
+    entry = "json"
+
+
+class TestHtml(contracts.ReporterContract):
+    entry = "html"
+
+
+class TestPng(contracts.ReporterContract):
+    entry = "png"
+
+
+class TestFolder(contracts.ExporterContract):
+    entry = "folder"
+
+

@@ -1,0 +1,240 @@
+"""The whole pipeline on a tiny model, as a user of the Python API sees it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import instatune
+from instatune.errors import CheckpointError, RunLockedError, SearchError, StoreError, TrainingError
+
+STAGES = ["load", "teach", "elastic", "order", "tune", "search", "verify", "export", "report"]
+
+
+def events(run_dir, kind):
+    lines = (Path(run_dir) / "events.jsonl").read_text().splitlines()
+    return [e for e in map(json.loads, lines) if e["event"] == kind]
+
+
+def front(run_dir):
+    return json.loads((Path(run_dir) / "front.json").read_text())
+
+
+def test_all_stages_ran_in_order(finished):
+    assert [e["stage"] for e in events(finished.run_dir, "stage_finished")] == STAGES
+
+
+def test_the_model_learned_something(finished):
+    plain = next(row for row in finished.summary.baselines if row.role == "plain")
+    assert plain.test["accuracy"].value > 0.6  # chance is 1/3
+
+
+def test_no_row_of_the_front_dominates_another(finished):
+    points = [(r.search["accuracy"].value, r.search["macs"].value) for r in finished.front]
+    for a in points:
+        for b in points:
+            assert not (b[0] >= a[0] and b[1] <= a[1] and b != a)
+
+
+def test_the_budget_was_kept_and_nothing_measured_twice(finished):
+    evaluated = front(finished.run_dir)["evaluated"]
+    assert len(evaluated) == 18
+    assert len({json.dumps(e["genes"], sort_keys=True) for e in evaluated}) == 18
+
+
+def test_each_network_is_exact_in_all_forms(finished):
+    for row in finished.front:
+        assert set(row.exactness) == {"masked", "extracted", "reloaded"}
+        assert max(row.exactness.values()) <= 1e-4
+
+
+def test_an_exported_network_loads_as_an_ordinary_module_of_its_size(finished):
+    row = finished.front[-1]
+    model = instatune.load(finished.run_dir / row.folder)
+    assert type(model).__name__ == "BertForSequenceClassification"
+    assert len(model.bert.encoder.layer) == row.architecture["depth"]
+    logits = model(input_ids=torch.tensor([[2, 5, 7, 3]])).logits
+    assert logits.shape == (1, 3)
+    assert torch.equal(logits, finished.load(row)(input_ids=torch.tensor([[2, 5, 7, 3]])).logits)
+
+
+def test_an_exported_network_loads_where_the_run_is_not(finished, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(finished.run_dir / finished.front[0].folder, tmp_path / "copied")
+    code = (
+        "import sys, torch, instatune\n"
+        "model = instatune.load(sys.argv[1])\n"
+        "print(model(input_ids=torch.tensor([[2, 5, 3]])).logits.shape)"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.strip() == "torch.Size([1, 3])"
+
+
+def test_reports_are_written(finished):
+    report = finished.run_dir / "report"
+    assert "<html" in (report / "index.html").read_text()
+    for name in ("pareto.png", "hypervolume.png", "curves.png"):
+        assert (report / name).read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader((report / "networks.csv").open()))
+    assert len(rows) == len(finished.front) + len(finished.summary.baselines)
+
+
+def test_hypervolume_never_falls(finished):
+    for trace in finished.summary.traces:
+        assert list(trace.hypervolume) == sorted(trace.hypervolume)
+
+
+def test_baselines_that_could_embarrass_us_are_there(finished):
+    roles = {row.role for row in finished.summary.baselines}
+    assert {"plain", "largest", "smallest", "uniform", "first_layers", "random"} <= roles
+
+
+def test_a_second_run_of_the_same_spec_measures_nothing(toy, tmp_path):
+    spec = toy.make(tmp_path)
+    first = instatune.run(spec)
+    before = len(events(first.run_dir, "stage_finished"))
+    second = instatune.run(spec)
+    again = [e["stage"] for e in events(second.run_dir, "stage_finished")[before:]]
+    assert again == ["load", "report"]
+    assert second.front == first.front
+
+
+def test_a_longer_search_pays_only_for_what_is_new(toy, tmp_path):
+    spec = toy.make(tmp_path)
+    first = instatune.run(spec)
+    old = {json.dumps(e["genes"]) for e in front(first.run_dir)["evaluated"]}
+    spec["search"] = {**spec["search"], "strategy": "random", "predictor": None, "evaluations": 25}
+    spec["search"].pop("predictor")
+    second = instatune.run(spec)
+    assert len(front(second.run_dir)["evaluated"]) == 25
+    skipped = [e["stage"] for e in events(second.run_dir, "stage_skipped")]
+    assert skipped == ["teach", "elastic", "order", "tune"]
+    assert old
+
+
+def test_constraints_relative_to_the_full_model_hold(toy, tmp_path):
+    run = instatune.run(toy.make(tmp_path, constraints={"macs": {"max": 0.6}}))
+    full = next(r for r in run.summary.baselines if r.role == "plain").search["macs"].value
+    assert all(row.search["macs"].value <= 0.6 * full for row in run.front)
+
+
+def test_impossible_constraints_say_what_is_nearest(toy, tmp_path):
+    spec = toy.make(tmp_path, constraints={"macs": {"max": 0.01}})
+    with pytest.raises(SearchError, match="no architecture of the space meets them; the nearest"):
+        instatune.run(spec)
+
+
+def test_a_learning_rate_that_explodes_is_one_clear_error(toy, tmp_path):
+    spec = toy.make(tmp_path, teach={"epochs": 3, "batch_size": 16, "lr": 1e30, "clip_norm": 1e30})
+    with pytest.raises(
+        TrainingError, match=r"teach: the loss is (nan|inf); use a smaller teach.lr"
+    ):
+        instatune.run(spec)
+    assert not (tmp_path / "run" / "teacher" / "model.safetensors").exists()
+
+
+def test_a_damaged_store_is_one_clear_error_and_training_stays(toy, tmp_path):
+    spec = toy.make(tmp_path)
+    instatune.run(spec)
+    (tmp_path / "run" / "evaluations.sqlite").write_bytes(b"garbage" * 1000)
+    for extra in ("-wal", "-shm"):
+        (tmp_path / "run" / f"evaluations.sqlite{extra}").unlink(missing_ok=True)
+    spec["search"] = {**spec["search"], "evaluations": 20}
+    with pytest.raises(StoreError, match=r"evaluations.sqlite: damaged .*move it away"):
+        instatune.run(spec)
+    assert (tmp_path / "run" / "supernet" / "model.safetensors").exists()
+
+
+def test_a_damaged_checkpoint_of_a_finished_stage_is_one_clear_error(toy, tmp_path):
+    spec = toy.make(tmp_path)
+    instatune.run(spec)
+    (tmp_path / "run" / "supernet" / "model.safetensors").write_bytes(b"no tensors")
+    spec["search"] = {**spec["search"], "evaluations": 20}
+    with pytest.raises(StoreError, match=r"model.safetensors: damaged"):
+        instatune.run(spec)
+
+
+def test_a_run_folder_in_use_is_refused(toy, tmp_path):
+    from instatune.engine.folder import RunFolder
+
+    spec = toy.make(tmp_path)
+    with (
+        RunFolder(tmp_path / "run").locked(),
+        pytest.raises(RunLockedError, match="another process"),
+    ):
+        instatune.run(spec)
+
+
+def test_a_checkpoint_of_another_family_is_refused(toy, tmp_path):
+    spec = toy.make(tmp_path)
+    config = tmp_path / "checkpoint" / "config.json"
+    config.write_text(config.read_text().replace('"bert"', '"gpt2"'))
+    with pytest.raises((CheckpointError, instatune.errors.SpecError), match="gpt2"):
+        instatune.run(spec)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_front(toy, tmp_path):
+    """Uninterrupted in one folder; in another killed at seven places, mid-epoch and mid-search."""
+    places = (
+        "teach:3",
+        "teach:15",
+        "tune:2",
+        "tune:17",
+        "search:4",
+        "search:15",
+        "verify:2",
+        "export:1",
+    )
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    training = {"epochs": 2, "batch_size": 16, "lr": 3.0e-3, "checkpoint_seconds": 0.0}
+    sections = {"teach": training, "tune": {**training, "curve_points": 2}}
+    whole = instatune.run(toy.make(tmp_path / "a", **sections))
+    killer = {"name": "killer", "places": list(places), "diary": str(tmp_path / "diary")}
+    plugin = Path(__file__).parent / "plugins" / "killer.py"
+    spec = toy.make(
+        tmp_path / "b", **sections, reporters=[killer, "json"], plugins={"files": [str(plugin)]}
+    )
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    command = [sys.executable, "-m", "instatune", "run", str(path)]
+    deaths = 0
+    while (done := subprocess.run(command, capture_output=True, text=True)).returncode == -9:
+        deaths += 1
+        assert deaths <= len(places)
+    assert done.returncode == 0, done.stderr
+    assert deaths == len(places)
+    assert (tmp_path / "diary").read_text().split() == list(places)
+    assert front(tmp_path / "b" / "run") == front(whole.run_dir)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_resumable_run_and_exits_130(toy, tmp_path):
+    import signal
+    import time
+
+    training = {"epochs": 40, "batch_size": 16, "lr": 3.0e-3}
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(toy.make(tmp_path, teach=training)))
+    command = [sys.executable, "-m", "instatune", "run", str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    log = tmp_path / "run" / "events.jsonl"
+    while not (log.exists() and '"stage": "teach"' in log.read_text()):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    time.sleep(1.5)
+    os.kill(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert (tmp_path / "run" / "teacher" / "checkpoint.pt").exists()
