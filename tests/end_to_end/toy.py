@@ -54,8 +54,8 @@ def write_checkpoint(folder: Path, *, layers: int = 3, heads: int = 4, hidden: i
     return folder
 
 
-def write_data(folder: Path, *, train: int = 400, test: int = 60, seed: int = 0) -> Path:
-    """CSV files of sentences whose class is told by two of their words."""
+def write_data(folder: Path, *, train: int = 600, test: int = 60, seed: int = 0) -> Path:
+    """CSV files of sentences with two words of one class and one of another; some are mislabelled."""
     rng = np.random.default_rng(seed)
     for name, count in (("train", train), ("test", test)):
         with (folder / f"{name}.csv").open("w", newline="") as file:
@@ -63,8 +63,10 @@ def write_data(folder: Path, *, train: int = 400, test: int = 60, seed: int = 0)
             writer.writerow(["sentence", "label"])
             for _ in range(count):
                 label = str(rng.choice(list(WORDS)))
-                words = [*rng.choice(FILLERS, 5), *rng.choice(WORDS[label], 2)]
-                writer.writerow([" ".join(rng.permutation(words)), label])
+                other = str(rng.choice([name for name in WORDS if name != label]))
+                words = [*rng.choice(WORDS[label], 2), rng.choice(WORDS[other])]
+                sentence = " ".join(rng.permutation([*rng.choice(FILLERS, 5), *words]))
+                writer.writerow([sentence, other if rng.random() < 0.05 else label])
     return folder
 
 
@@ -84,14 +86,20 @@ def spec(folder: Path, **changes: object) -> dict[str, object]:
             "label": "label",
             "search_share": 0.25,
         },
-        "teach": {"epochs": 4, "batch_size": 16, "lr": 1.0e-3},
+        "teach": {"epochs": 8, "batch_size": 16, "lr": 1.0e-3},
         "space": {
             "depth": {"choices": [1, 2, 3], "drop": "ranked"},
             "heads": [1, 2, 4],
             "ffn": [16, 32, 64],
         },
         "order": {"by": "taylor", "batches": 4},
-        "tune": {"start": "teacher", "epochs": 2, "batch_size": 16, "lr": 1.0e-3, "curve_points": 2},
+        "tune": {
+            "start": "teacher",
+            "epochs": 2,
+            "batch_size": 16,
+            "lr": 1.0e-3,
+            "curve_points": 2,
+        },
         "search": {
             "strategy": {"name": "linas", "population": 6, "inner_evaluations": 300},
             "predictor": "ridge",

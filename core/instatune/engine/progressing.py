@@ -59,7 +59,7 @@ class Scale:
             sign = -1.0 if entry.goal == "max" else 1.0
             value = sign * (low + corner * (high - low))
             parts.append(f"{entry.label or entry.name} {value:.4g} ({sign * low:.4g} is ideal)")
-        return "reference point: " + ", ".join(parts) + "; each axis is scaled to the full model"
+        return ", ".join(parts) + "; each axis is scaled to the full model"
 
     def traces(self, strategy: str, front: Mapping[str, Any]) -> tuple[Trace, ...]:
         """Hypervolume after each evaluation, of the strategy and of random search."""

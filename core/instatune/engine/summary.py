@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 import attrs
@@ -11,10 +13,16 @@ from instatune.engine.environment import environment
 from instatune.engine.progressing import Scale
 from instatune.engine.rows import architecture_of, chosen_rows, read_front, reference_rows
 from instatune.engine.stages.order import space
+from instatune.engine.stages.verify import TOLERANCE
 from instatune.engine.workshop import Workshop
 from instatune.files import read_json
 from instatune.interfaces import AimInfo, CurvePoint, Measurement, Row, Summary
 from instatune.plugin.entries import ObjectiveEntry
+from instatune.space import Polynomial, SearchSpace
+from instatune.space.counting import parameters
+from instatune.spec.model import TrainingSection
+
+_SIZE = AimInfo(name="params", label="parameters", unit="", goal="min", exact=True)
 
 
 def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
@@ -22,10 +30,11 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     front = read_front(shop.folder)
     verified = read_json(shop.folder.path / "verified.json")
     exports = read_json(shop.folder.path / "exports.json")
-    rows = [_completed(row, verified, exports) for row in chosen_rows(front)]
-    references = [_completed(row, verified, exports) for row in reference_rows(front)]
-    baselines = [_plain(shop, verified["plain"]), *references]
     found = space(shop)
+    sized = partial(_sized, found, parameters(shop.anatomy))
+    rows = [sized(_completed(row, verified, exports)) for row in chosen_rows(front)]
+    references = [sized(_completed(row, verified, exports)) for row in reference_rows(front)]
+    baselines = [sized(_plain(shop, verified["plain"])), *references]
     records = {name: shop.folder.record(name) for name in stages}
     scale = Scale.of(shop.plan.objectives, front)
     return Summary(
@@ -48,10 +57,28 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
         curves=_curves(shop),
         stage_seconds={name: record.seconds for name, record in records.items() if record},
         stage_notes={name: record.outcome for name, record in records.items() if record},
+        stage_steps={
+            "teach": _steps(shop, shop.plan.spec.teach),
+            "tune": _steps(shop, shop.plan.spec.tune),
+        },
         environment=environment(),
         spec=shop.plan.text,
         run_dir=shop.folder.path,
+        extras=() if _SIZE.name in shop.objectives else (_SIZE,),
+        tolerance=TOLERANCE,
     )
+
+
+def _sized(found: SearchSpace, count: Polynomial, row: Row) -> Row:
+    """Add the number of parameters: people ask for it whether or not it was an objective."""
+    architecture = architecture_of(row) if row.architecture else found.largest
+    value = found.count(count, found.encode([architecture]))[0]
+    return attrs.evolve(row, search={_SIZE.name: Measurement(float(value)), **row.search})
+
+
+def _steps(shop: Workshop, section: TrainingSection) -> int:
+    total = section.epochs * math.ceil(len(shop.splits.train) / section.batch_size)
+    return min(total, section.max_steps or total)
 
 
 def _completed(row: Row, verified: dict[str, Any], exports: dict[str, str]) -> Row:

@@ -59,12 +59,12 @@ class Workshop:
     @cached_property
     def adapter(self) -> Adapter:
         """The family of models."""
-        return cast(Adapter, self._make(self.plan.adapter))
+        return cast("Adapter", self._make(self.plan.adapter))
 
     @cached_property
     def task(self) -> Task:
         """The task."""
-        return cast(Task, self._make(self.plan.task))
+        return cast("Task", self._make(self.plan.task))
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -74,17 +74,17 @@ class Workshop:
     @cached_property
     def ordering(self) -> Ordering:
         """The measure of importance."""
-        return cast(Ordering, self._make(self.plan.ordering))
+        return cast("Ordering", self._make(self.plan.ordering))
 
     @cached_property
     def sampler(self) -> Sampler:
         """The rule that draws networks."""
-        return cast(Sampler, self._make(self.plan.sampler))
+        return cast("Sampler", self._make(self.plan.sampler))
 
     @cached_property
     def schedule(self) -> Schedule:
         """The weights of the loss."""
-        return cast(Schedule, self._make(self.plan.schedule))
+        return cast("Schedule", self._make(self.plan.schedule))
 
     @cached_property
     def objectives(self) -> dict[str, Objective]:
@@ -95,7 +95,7 @@ class Workshop:
     @cached_property
     def executor(self) -> Executor:
         """Where evaluations run."""
-        return cast(Executor, self._make(self.plan.executor))
+        return cast("Executor", self._make(self.plan.executor))
 
     @cached_property
     def exporters(self) -> tuple[tuple[Part, Exporter], ...]:

@@ -66,9 +66,7 @@ def crowding(losses: Losses, rank: NDArray[np.int64]) -> NDArray[np.float64]:
     return total
 
 
-def best_first(
-    losses: Losses, violation: NDArray[np.float64] | None = None
-) -> NDArray[np.int64]:
+def best_first(losses: Losses, violation: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
     """Order of rows from best to worst by NSGA-II's rule, ``[rows]`` indices.
 
     Feasible points come first, by front and then from lonely to crowded; infeasible ones follow

@@ -119,6 +119,8 @@ def _result(found: Findings, score: AimInfo, cost: AimInfo) -> str:
 
 
 def _verdict(claim: Claim, found: Findings) -> str:
+    if claim.loss == 0:
+        return " There is no difference on this split."
     if claim.noisy:
         return " The difference lies inside the noise of this split."
     if claim.loss < 0:

@@ -33,7 +33,7 @@ def locate(checkpoint: str) -> str:
     if checkpoint.startswith(SCHEME):
         return str(_in_package(checkpoint.removeprefix(SCHEME)))
     folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
+    if folder.is_dir() and checkpoint:  # an empty path would mean the working directory
         return str(folder.absolute())
     if folder.is_file():
         raise CheckpointError(f"{checkpoint!r} is a file; give the folder that it lies in")

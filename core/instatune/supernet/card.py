@@ -61,7 +61,7 @@ class Card:
 
     def write(self, directory: Path) -> None:
         """Write the card into a folder."""
-        text = json.dumps(attrs.asdict(self), indent=2, ensure_ascii=False)
+        text = json.dumps(attrs.asdict(self), indent=2, ensure_ascii=False, default=str)
         (directory / FILE).write_text(text + "\n", encoding="utf-8")
 
 

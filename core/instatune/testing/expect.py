@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
+
+
+Made = TypeVar("Made")
 
 
 def expect(condition: object, message: str) -> None:
@@ -30,6 +34,25 @@ def no_hidden_randomness() -> Iterator[None]:
             state == before.get(name, state),
             f"the global generator of {name} was used; draw from the generator that is passed in",
         )
+
+
+def twice_with_other_globals(make: Callable[[], Made]) -> tuple[Made, Made]:
+    """Do something twice, with the global generators of random and numpy in different states.
+
+    Weaker than :func:`no_hidden_randomness`, for components that wrap a library: some draw a number
+    from a global generator that changes nothing. The generators are put back.
+    """
+    before = random.getstate(), np.random.get_state()
+    try:
+        results = []
+        for seed in (1, 2):
+            random.seed(seed)
+            np.random.seed(seed)
+            results.append(make())
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+    return results[0], results[1]
 
 
 def _states() -> dict[str, str]:

@@ -45,10 +45,10 @@ class BestOf(Predictor):
 
     def fit(self, x: Array, y: Array) -> None:
         """Choose and learn; see :meth:`Predictor.fit`."""
-        candidates = {name: self._make(name) for name in self.config.candidates}
-        self.trials = tuple(
-            self._try(name, model, x, y) for name, model in candidates.items()
-        )
+        candidates: dict[str, Standardised] = {
+            name: self._make(name) for name in self.config.candidates
+        }
+        self.trials = tuple(self._try(name, model, x, y) for name, model in candidates.items())
         self.chosen = min(self.trials, key=lambda t: (-round(t.tau, 9), t.error)).name
         self._model = candidates[self.chosen]
         self._model.fit(x, y)
@@ -68,7 +68,9 @@ class BestOf(Predictor):
         return Ridge(RidgeConfig(), self.seed)
 
     def _try(self, name: str, model: Standardised, x: Array, y: Array) -> Trial:
+        if len(y) < 2:  # nothing to leave out
+            return Trial(name=name, tau=-1.0, error=0.0)
         predicted = model.out_of_fold(x, y, self.config.folds)
-        tau = kendall(y, predicted) if len(y) > 1 else math.nan
+        tau = kendall(y, predicted)
         error = float(np.mean((predicted - y) ** 2))
         return Trial(name=name, tau=-1.0 if math.isnan(tau) else tau, error=error)

@@ -42,7 +42,7 @@ class Ridge(Standardised):
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # collinear columns are the nature of one-hot codes
-            model = RidgeCV(alphas=self.config.alphas).fit(x, y)
+            model = RidgeCV(alphas=list(self.config.alphas)).fit(x, y)
         self._alpha = float(model.alpha_)
         self._weights = np.asarray(model.coef_, dtype=np.float64)
         self._bias = float(model.intercept_)

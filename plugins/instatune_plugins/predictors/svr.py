@@ -93,6 +93,7 @@ class Svr(Standardised):
         model = SVR(
             kernel="precomputed", C=cost, epsilon=self.config.epsilon, max_iter=_MAX_ITERATIONS
         )
+        model.random_state = 0  # it draws nothing, but would ask the global generator for a seed
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an early end of the solver shows in its error
             return model.fit(kernel, y)
@@ -104,4 +105,4 @@ class Svr(Standardised):
 
 def _width(x: Array) -> float:
     """Gamma of the kernel; scikit-learn calls it "scale"."""
-    return 1.0 / (x.shape[1] * max(float(x.var()), 1e-12))
+    return float(1.0 / (x.shape[1] * max(float(x.var()), 1e-12)))

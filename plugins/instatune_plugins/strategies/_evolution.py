@@ -68,7 +68,8 @@ class Explored:
         feasible = np.flatnonzero(self.scores.violation <= 0)
         front = feasible[non_dominated(self.scores.losses[feasible])]
         spread = self.final[np.isin(self.final, front)]
-        return self.genotypes[np.concatenate([spread, order[~np.isin(order, spread)]])]
+        rows = np.concatenate([spread, order[~np.isin(order, spread)]])
+        return np.asarray(self.genotypes[rows])
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +116,7 @@ class Evolution:
     def _children(
         self, parents: Genotypes, archive: _Archive, rng: np.random.Generator
     ) -> Genotypes:
-        """New networks; parents stand from best to worst. None if no room or nothing new is left."""
+        """New networks; none if no room or nothing new is left. The best parent comes first."""
         found = parents[:0]
         if not archive.room or archive.size == self.space.size:
             return found

@@ -38,8 +38,9 @@ class Memory:
     @property
     def predicted_names(self) -> tuple[str, ...]:
         """Objectives that must be measured: inexact aims, then those of inexact limits."""
-        wanted = (*self.problem.aims, *self.problem.limits)
-        return tuple(dict.fromkeys(item.name for item in wanted if not item.exact))
+        aims = [aim.name for aim in self.problem.aims if not aim.exact]
+        limits = [limit.name for limit in self.problem.limits if not limit.exact]
+        return tuple(dict.fromkeys([*aims, *limits]))
 
     @property
     def genotypes(self) -> Genotypes:

@@ -65,8 +65,8 @@ def _block(space: SearchSpace, depths: list[int], choice: tuple[int, ...]) -> Ge
     start[depths] = choice
     active = space.active(start[None])[0]
     active[depths] = False
-    columns = np.flatnonzero(active)
-    grid = np.indices(space.cardinalities[columns]).reshape(len(columns), -1)
+    columns = np.flatnonzero(active & (space.cardinalities > 1))
+    grid = np.indices(space.cardinalities[columns].tolist()).reshape(len(columns), -1)
     rows = np.repeat(start[None], grid.shape[1] if len(columns) else 1, axis=0)
     if len(columns):
         rows[:, columns] = grid.T

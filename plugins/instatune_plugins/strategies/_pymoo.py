@@ -91,7 +91,12 @@ class _Cross(Crossover):  # type: ignore[misc]
         self._variation = variation
 
     def _do(
-        self, problem: Any, X: Genotypes, *args: Any, random_state: Any, **kwargs: Any  # noqa: N803
+        self,
+        problem: Any,
+        X: Genotypes,
+        *args: Any,
+        random_state: Any,
+        **kwargs: Any,
     ) -> Genotypes:
         return self._variation.cross(X, random_state)
 
@@ -104,7 +109,12 @@ class _Mutate(Mutation):  # type: ignore[misc]
         self._variation = variation
 
     def _do(
-        self, problem: Any, X: Genotypes, *args: Any, random_state: Any, **kwargs: Any  # noqa: N803
+        self,
+        problem: Any,
+        X: Genotypes,
+        *args: Any,
+        random_state: Any,
+        **kwargs: Any,
     ) -> Genotypes:
         return self._variation.mutate(X, random_state)
 
@@ -116,7 +126,7 @@ class _Canonical(Repair):  # type: ignore[misc]
         super().__init__()
         self._space = space
 
-    def _do(self, problem: Any, X: Genotypes, **kwargs: Any) -> Genotypes:  # noqa: N803
+    def _do(self, problem: Any, X: Genotypes, **kwargs: Any) -> Genotypes:
         return self._space.canonical(X)
 
 

@@ -9,19 +9,18 @@ it proposes last is measured too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import attrs
 import numpy as np
-from numpy.typing import NDArray
 
-from instatune.errors import PluginError, SearchError
+from instatune.errors import SearchError
 from instatune.interfaces import Evaluation, Predictor, Problem, Strategy
-from instatune.metrics.statistics import kendall, mape
 from instatune.space import Architecture
 from instatune.space.search_space import Genotypes
-from instatune_plugins.strategies._evolution import Evolution, Explored, Scores
+from instatune_plugins.strategies._evolution import Evolution, Explored
+from instatune_plugins.strategies._forecast import Diagnosis, Forecast
+from instatune_plugins.strategies._landscape import Landscape
 from instatune_plugins.strategies._memory import Memory
 from instatune_plugins.strategies._networks import fresh
 from instatune_plugins.strategies._source import RandomNetworks
@@ -31,29 +30,6 @@ if TYPE_CHECKING:
     from instatune_plugins.strategies import LinasConfig
 
 _LEAST_ROWS = 4  # measured networks that a predictor needs
-
-
-@attrs.frozen(kw_only=True)
-class Diagnosis:
-    """How well a predictor did on networks that were measured after it had predicted them.
-
-    Attributes:
-        loop: Inner loop that proposed them, from 1.
-        objective: What was predicted.
-        trained_on: Networks that the predictor had learned from.
-        tested_on: Networks that were proposed and measured.
-        tau: Kendall's τ of predicted and measured values; None where they have no order.
-        mape: Mean absolute error as a fraction of the measured values; None where one is 0.
-        note: What the predictor says of itself.
-    """
-
-    loop: int
-    objective: str
-    trained_on: int
-    tested_on: int
-    tau: float | None
-    mape: float | None
-    note: str
 
 
 class Linas(Strategy):
@@ -120,110 +96,13 @@ class Linas(Strategy):
 
     def _learned(self) -> Landscape:
         """Fit a fresh predictor for each objective that must be measured."""
+        make, names = self.problem.make_predictor, self._memory.predicted_names
+        if make is None:  # then all objectives are exact
+            return Landscape(self.problem, {})
         features = self.problem.space.features(self._memory.genotypes)
-        seeds = np.random.SeedSequence([self._seed, self._loop]).generate_state(
-            max(1, len(self._memory.predicted_names))
-        )
+        seeds = np.random.SeedSequence([self._seed, self._loop]).generate_state(len(names))
         models: dict[str, Predictor] = {}
-        for name, seed in zip(self._memory.predicted_names, seeds, strict=False):
-            assert self.problem.make_predictor is not None  # noqa: S101  # checked at construction
-            models[name] = self.problem.make_predictor(int(seed))
+        for name, seed in zip(names, seeds, strict=True):
+            models[name] = make(int(seed))
             models[name].fit(features, self._memory.values(name))
         return Landscape(self.problem, models)
-
-
-@attrs.frozen
-class Landscape:
-    """Losses and violations of networks that were not measured: exact where possible, else predicted.
-
-    Attributes:
-        problem: The search problem.
-        models: Fitted predictor of each objective that must be measured.
-    """
-
-    problem: Problem
-    models: Mapping[str, Predictor]
-
-    def __call__(self, genotypes: Genotypes) -> Scores:
-        """Score canonical genotypes ``[rows, genes]``."""
-        problem, predicted = self.problem, self.predict(genotypes)
-        columns = [
-            (1.0 if aim.goal == "min" else -1.0)
-            * (problem.exact[aim.name](genotypes) if aim.exact else predicted[aim.name])
-            for aim in problem.aims
-        ]
-        violation = problem.violation(genotypes)
-        for limit in problem.limits:
-            if not limit.exact:
-                violation = violation + limit.violation(predicted[limit.name])
-        return Scores(np.stack(columns, axis=1), violation)
-
-    def predict(self, genotypes: Genotypes) -> dict[str, NDArray[np.float64]]:
-        """Predicted values ``[rows]`` by objective.
-
-        Raises:
-            PluginError: A predictor gave something else than one finite number per row.
-        """
-        if not self.models:
-            return {}
-        features = self.problem.space.features(genotypes)
-        return {
-            name: _checked(model, name, model.predict(features).mean, len(genotypes))
-            for name, model in self.models.items()
-        }
-
-
-@attrs.frozen
-class Forecast:
-    """A landscape that is about to be tested.
-
-    Attributes:
-        trained_on: Networks that it was learned from.
-        landscape: The predictors.
-    """
-
-    trained_on: int
-    landscape: Landscape
-
-    def judged(self, loop: int, memory: Memory, before: int) -> list[Diagnosis]:
-        """Compare with what was measured since the memory had ``before`` networks."""
-        tested = memory.genotypes[before:]
-        if not len(tested):
-            return []
-        return [
-            self._diagnosis(loop, name, memory.values(name)[before:], predicted)
-            for name, predicted in self.landscape.predict(tested).items()
-        ]
-
-    def _diagnosis(
-        self, loop: int, name: str, truth: NDArray[np.float64], predicted: NDArray[np.float64]
-    ) -> Diagnosis:
-        return Diagnosis(
-            loop=loop,
-            objective=name,
-            trained_on=self.trained_on,
-            tested_on=len(truth),
-            tau=_number(kendall(truth, predicted)),
-            mape=_number(mape(truth, predicted)),
-            note=self.landscape.models[name].note,
-        )
-
-
-def _checked(
-    model: Predictor, objective: str, values: NDArray[np.float64], rows: int
-) -> NDArray[np.float64]:
-    kind = type(model)
-    where = f"predictor {kind.__module__}:{kind.__qualname__}, objective {objective}"
-    if np.shape(values) != (rows,):
-        raise PluginError(f"{where}: gave shape {np.shape(values)} for {rows} rows; need ({rows},)")
-    bad = int(rows - np.isfinite(values).sum())
-    if bad:
-        raise PluginError(
-            f"{where}: {bad} of {rows} predictions are not finite numbers; a predictor must answer"
-            " for every architecture of the space"
-        )
-    return np.asarray(values, dtype=np.float64)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

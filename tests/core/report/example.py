@@ -217,7 +217,7 @@ def example_summary(run_dir: Path = Path("runs/bert-docs")) -> Summary:
             Trace(name="linas", hypervolume=trace(list(evaluated))),
             Trace(name="random", hypervolume=trace(list(random))),
         ),
-        reference="MACs 1.05 × those of the full model, accuracy 0 (a loose box)",
+        reference="reference point: MACs 1.05 × those of the full model, accuracy 0 (a loose box)",
         curves=curves(),
         stage_seconds={
             "load": 2.1,

@@ -133,6 +133,10 @@ def test_the_explanation_says_where_a_gain_is_real(run):
     assert "larger than the noise" in explanation(findings(run((0.86, 60e6))))
 
 
+def test_the_explanation_knows_when_there_is_no_difference(run):
+    assert explanation(findings(run((0.8, 60e6)))).endswith("There is no difference on this split.")
+
+
 def test_the_search_split_stands_in_where_nothing_was_tested(run):
     summary = run((0.8, 50e6))
     front, base = (

@@ -111,6 +111,24 @@ def test_every_network_has_its_marker_in_both_sizes_of_the_plot(document, summar
         assert sorted(marks) == sorted(expected)
 
 
+def test_callouts_of_neighbours_do_not_cover_each_other(summary, reading):
+    best = summary.front[0]
+    near = attrs.evolve(
+        best,
+        name="neighbour",
+        test={"accuracy": attrs.evolve(best.test["accuracy"], value=0.8, std=0.0126)},
+        search={**best.search, "macs": Measurement(best.search["macs"].value * 0.97)},
+    )
+    document = reading.read(page(attrs.evolve(summary, front=(best, near))))
+
+    for chart in document.find("section", id="front")[0].find("svg", class_="chart"):
+        (x1, y1), (x2, y2) = [
+            (float(text.attributes["x"]), float(text.attributes["y"]))
+            for text in chart.find("text", class_="callout")
+        ]
+        assert abs(x1 - x2) >= 50 or abs(y1 - y2) >= 15
+
+
 def test_markers_lie_inside_their_chart(document):
     for chart in document.find("svg", class_="chart"):
         width, height = map(float, chart.attributes["viewbox"].split()[2:])

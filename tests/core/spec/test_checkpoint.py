@@ -35,7 +35,9 @@ def test_a_missing_folder_in_a_package_is_told_with_what_is_there(package):
 
 @pytest.mark.parametrize("place", ["package:has_model/../x", "package:/etc", "package:a.b/c"])
 def test_a_place_cannot_lead_out_of_the_package(package, place):
-    with pytest.raises(CheckpointError, match=r"is no place in a package; write package:NAME/folder"):
+    with pytest.raises(
+        CheckpointError, match=r"is no place in a package; write package:NAME/folder"
+    ):
         locate(place)
 
 

@@ -119,7 +119,7 @@ class Block(nn.Module):
 
     def __init__(self, place: int) -> None:
         super().__init__()
-        self.place, self.heads, self.width = place, 4, 8
+        self.place, self.heads, self.width, self.shape = place, 4, 8, (8,)
         self.qkv = nn.Linear(8, 24)
         self.norm = nn.LayerNorm(8)
         self.proj = nn.Linear(8, 8)
@@ -168,7 +168,7 @@ def toy_groups() -> tuple[Group, ...]:
         name="second",
         kind="channels",
         units=6,
-        cuts=(Cut("conv2.weight", 0), Cut("conv2.bias", 0), there),
+        cuts=(Cut("conv2.weight", 0), Cut("conv2.bias", 0), there, Cut("back.weight", 1)),
         outgoing=there,
     )
     return first, second, *(group for layer in range(3) for group in block_groups(layer))
@@ -190,7 +190,7 @@ def block_groups(layer: int) -> tuple[Group, Group]:
         attributes=(
             Attribute(f"{at}.heads"),
             Attribute(f"{at}.width", 2),
-            Attribute(f"{at}.norm.normalized_shape", 2, as_tuple=True),
+            Attribute(f"{at}.shape", 2, as_tuple=True),
         ),
         stack="blocks",
         layer=layer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -211,6 +212,21 @@ def test_a_full_disk_leaves_the_older_network_intact(
     with torch.no_grad():
         reloaded = supernet.forward(load(saved, plugins), batch)
     torch.testing.assert_close(reloaded, sliced(supernet, supernet.space.smallest, batch))
+
+
+def test_a_save_that_breaks_off_leaves_no_card(supernet, tmp_path, monkeypatch):
+    replace = os.replace
+
+    def break_off(source, target):
+        if target.name == "model.safetensors":
+            raise OSError("broken off")
+        replace(source, target)
+
+    monkeypatch.setattr(subnet.os, "replace", break_off)
+    with pytest.raises(StoreError, match="broken off"):
+        save(network(supernet, supernet.space.smallest), tmp_path)
+
+    assert not (tmp_path / "instatune.json").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_a_store_error(supernet, tmp_path):

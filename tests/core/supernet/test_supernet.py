@@ -142,7 +142,7 @@ def test_toy_with_fused_blocks_convolutions_norms_and_ties_is_exact(toy, toy_bat
     assert small.config.n_layers == len(small.blocks) == architecture["depth"]
     assert [block.place for block in small.blocks] == list(range(architecture["depth"]))
     for block in small.blocks:
-        assert block.norm.normalized_shape == (block.width,) == (2 * block.heads,)
+        assert block.norm.normalized_shape == block.shape == (block.width,) == (2 * block.heads,)
 
 
 def test_fused_blocks_keep_the_first_units_of_each_block(toy):

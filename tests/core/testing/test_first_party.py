@@ -161,5 +161,3 @@ class TestPng(contracts.ReporterContract):
 
 class TestFolder(contracts.ExporterContract):
     entry = "folder"
-
-

@@ -137,7 +137,7 @@ def test_pictures_have_the_size_asked_for_and_are_not_blank(tmp_path, summary):
     for path in paths:
         pixels = mpl.image.imread(path)
         assert pixels.shape[1] == 750
-        assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 100
+        assert len(np.unique(pixels[::4, ::4].reshape(-1, pixels.shape[2]), axis=0)) > 100
 
 
 def test_pictures_without_data_are_left_out(tmp_path, summary):

@@ -129,6 +129,6 @@ def quality(problem, evaluations):
 
 
 def with_limits(problem, limits):
-    """The problem with limits added; a pair (name, share) bounds MACs relative to the full model."""
+    """The problem with limits added; a pair (name, share) bounds MACs relative to the largest."""
     made = [macs_limit(problem, item[1]) if isinstance(item, tuple) else item for item in limits]
     return attrs.evolve(problem, limits=tuple(made))

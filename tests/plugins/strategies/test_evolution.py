@@ -115,9 +115,7 @@ def test_crossover_keeps_the_genes_of_each_pair():
     rng = np.random.default_rng(0)
     pairs = rng.integers(0, 5, (2, 200, 9))
     for two_point in (False, True):
-        variation = Variation(
-            cardinalities=np.full(9, 5), two_point=two_point, mutation_rate=0.1
-        )
+        variation = Variation(cardinalities=np.full(9, 5), two_point=two_point, mutation_rate=0.1)
         children = variation.cross(pairs, rng)
         np.testing.assert_array_equal(np.sort(children, axis=0), np.sort(pairs, axis=0))
         assert (children != pairs).any()

@@ -139,7 +139,7 @@ def test_a_search_survives_that_everything_fails(search, name):
 @pytest.mark.parametrize("strategy", ["nsga2", "linas"])
 def test_measured_limits_are_learned(search, strategy):
     limits = (Limit(name="accuracy", low=0.80, exact=False),)
-    problem, found, asks, _ = search(strategy, budget=150, limits=limits)
+    _, found, asks, _ = search(strategy, budget=150, limits=limits)
     met = [e.values["accuracy"].value >= 0.80 for e in found]
     start = len(asks[0])
     assert np.mean(met[-60:]) > 2 * np.mean(met[:start])

@@ -13,6 +13,10 @@ FEW = 2000
 """Up to so many points of a cloud are elements of their own, with a tooltip."""
 
 
+CALLOUT, LINE = 56, 16
+"""Room that a callout takes, in pixels."""
+
+
 def pareto_chart(view: Pareto, size: Size, callouts: dict[str, str]) -> Markup:
     """Draw the plot.
 
@@ -97,15 +101,23 @@ def _baseline(axes: Frame, point: Point) -> Markup:
 
 
 def _callouts(axes: Frame, points: tuple[Point, ...], texts: dict[str, str]) -> Markup:
-    chosen = [point for point in points if point.row.name in texts]
-    return join(_callout(axes, point, texts[point.row.name]) for point in chosen)
-
-
-def _callout(axes: Frame, point: Point, text: str) -> Markup:
-    x, y = axes.x(point.x), axes.y(point.y)
-    top = axes.y(point.high) if point.high is not None else y
-    half = 3.6 * len(text)
-    middle = min(max(x, axes.x.start + half), axes.x.end - half)
-    return element(
-        "text", text, x=middle, y=max(top - 8, 24.0), text_anchor="middle", class_="callout"
+    """Write short texts above their points; one that would cover another moves up a line."""
+    placed: list[tuple[float, float]] = []
+    for point in points:
+        if point.row.name in texts:
+            x, y = _place(axes, point, len(texts[point.row.name]))
+            while any(abs(x - a) < CALLOUT and abs(y - b) < LINE for a, b in placed):
+                y -= LINE
+            placed.append((x, y))
+    chosen = [texts[point.row.name] for point in points if point.row.name in texts]
+    return join(
+        element("text", text, x=x, y=y, text_anchor="middle", class_="callout")
+        for text, (x, y) in zip(chosen, placed, strict=True)
     )
+
+
+def _place(axes: Frame, point: Point, letters: int) -> tuple[float, float]:
+    top = axes.y(point.high if point.high is not None else point.y)
+    half = 4.5 * letters
+    x = min(max(axes.x(point.x), axes.x.start + half), axes.x.end - half)
+    return x, max(top - 8, 24.0)

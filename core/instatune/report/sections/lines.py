@@ -16,7 +16,8 @@ def hypervolume(summary: Summary) -> Markup | None:
     view = hypervolume_chart(summary)
     if view is None:
         return None
-    remarks = [f"Reference point: {summary.reference}." if summary.reference else "", view.note]
+    words = summary.reference
+    remarks = [f"{words[0].upper()}{words[1:].rstrip('.')}." if words else "", view.note]
     if len(view.lines) > 1:
         remarks.append("Each line is one run with one seed; another seed gives another line.")
     return section("hypervolume", "How the search got on", _chart(view, last=True), _notes(remarks))

@@ -24,6 +24,10 @@ class TaskContract(Contract):
     """
 
     kind: ClassVar[Kind] = "tasks"
+    _loaded: ClassVar[dict[int, Splits]]
+
+    def __init_subclass__(cls) -> None:
+        cls._loaded = {}  # loading may be slow: once for each class of tests
 
     def processor(self) -> Any:
         """What encodes examples: a tokenizer of single bytes, at most 64 tokens."""
@@ -32,13 +36,15 @@ class TaskContract(Contract):
         return tokenizer()
 
     def splits(self, seed: int = 0) -> Splits:
-        """Load with a fresh task."""
-        return cast("Task", self.make()).load(seed)
+        """The data; loaded once for all tests."""
+        if seed not in self._loaded:
+            self._loaded[seed] = cast("Task", self.make()).load(seed)
+        return self._loaded[seed]
 
     def batch(self) -> tuple[Task, Sequence[Example], Batch]:
         """A task with a few examples and their batch."""
         task = cast("Task", self.make())
-        examples = task.load(0).train[:_EXAMPLES]
+        examples = self.splits().train[:_EXAMPLES]
         return task, examples, task.collate(task.encode(examples, self.processor()))
 
     def logits(self, labels: Sequence[int], n_labels: int) -> Tensor:
@@ -68,7 +74,7 @@ class TaskContract(Contract):
             expect(not bad, f"split {name!r} has labels {sorted(bad)}; indices up to {count - 1}")
 
     def test_same_seed_gives_the_same_data(self) -> None:
-        first, second = self.splits(seed=3), self.splits(seed=3)
+        first, second = self.splits(), cast("Task", self.make()).load(0)
         expect(first.fingerprint == second.fingerprint, "fingerprints of one seed differ")
         for name in ("train", "search", "test"):
             same = list(getattr(first, name)) == list(getattr(second, name))
@@ -76,11 +82,11 @@ class TaskContract(Contract):
 
     def test_loading_leaves_the_global_generators_alone(self) -> None:
         with no_hidden_randomness():
-            self.splits()
+            cast("Task", self.make()).load(1)
 
     def test_every_example_is_encoded(self) -> None:
         task = cast("Task", self.make())
-        examples = task.load(0).train[:_EXAMPLES]
+        examples = self.splits().train[:_EXAMPLES]
         features = task.encode(examples, self.processor())
         expect(len(features) == len(examples), f"{len(features)} features of {len(examples)}")
         lengths = [task.length(feature) for feature in features]
@@ -98,7 +104,7 @@ class TaskContract(Contract):
         if not self.classifies():
             return
         task, examples, batch = self.batch()
-        count = len(task.load(0).labels)
+        count = len(self.splits().labels)
         labels = [example["label"] for example in examples]
         right = self.logits(labels, count)
         wrong = self.logits([(label + 1) % count for label in labels], count)
@@ -111,7 +117,7 @@ class TaskContract(Contract):
 
     def test_the_loss_can_be_learned_from(self) -> None:
         task, examples, batch = self.batch()
-        logits = self.logits([0] * len(examples), max(2, len(task.load(0).labels)))
+        logits = self.logits([0] * len(examples), max(2, len(self.splits().labels)))
         logits.requires_grad_()
         loss = task.loss(logits, batch)
         expect(loss.shape == (), f"the loss has shape {list(loss.shape)}, not []")
