@@ -17,7 +17,8 @@ import attrs
 from instatune.errors import Problem, SpecError
 from instatune.spec.document import Document, Path
 from instatune.spec.loader import parse_value
-from instatune.spec.model import Component, Spec
+from instatune.spec.model import Component
+from instatune.spec.places import default_at
 
 _STEP = re.compile(r"[A-Za-z_@][\w@-]*|\d+")
 
@@ -115,17 +116,7 @@ def _writable(value: Any, place: Path, step: str | int) -> Any:
 
 def _default(place: Path) -> Any:
     """What stands at a place if the document says nothing, in short form."""
-    type_: Any = Spec
-    default: Any = None
-    for step in place:
-        fields = attrs.fields_dict(type_) if attrs.has(type_) else {}
-        if step not in fields:
-            return {}
-        attrs.resolve_types(type_)
-        field = attrs.fields_dict(type_)[str(step)]
-        default, type_ = field.default, field.type
-        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-            default = default.factory()
+    default = default_at(place)
     if isinstance(default, Component):
         return default.name
     if isinstance(default, tuple):

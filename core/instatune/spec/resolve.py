@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path as File
 
 import attrs
 
@@ -131,7 +132,7 @@ def _broken_files(document: Document, plugins: Plugins) -> Iterator[Problem]:
     """Plugin files that the spec asks for but that could not be loaded."""
     for index, file in enumerate(_plugins_section(document).files):
         for broken in plugins.broken:
-            if broken.entry_point == file:
+            if broken.entry_point == str(File(file)):  # "./x.py" is spelled "x.py" there
                 yield document.problem(("plugins", "files", index), broken.reason)
 
 

@@ -68,6 +68,15 @@ class StrictDumper(yaml.SafeDumper):
         return node
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """PyYAML loses Unicode's own line breaks, except between double quotes."""
+    style = '"' if set(text) & set("\x85\u2028\u2029") else None
+    return dumper.represent_scalar(STR, text, style=style)
+
+
+StrictDumper.add_representer(str, _represent_text)
+
+
 def value_of(tag: str, text: str) -> Any:
     """Turn the text of a scalar into a Python value.
 

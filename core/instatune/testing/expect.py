@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import numpy as np
 
-
 Made = TypeVar("Made")
 
 

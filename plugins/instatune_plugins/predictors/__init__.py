@@ -11,8 +11,6 @@ from attrs.validators import deep_iterable, ge, gt, min_len
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import PredictorEntry
 
-_positive = [min_len(1), deep_iterable(gt(0.0))]
-
 
 @attrs.frozen(kw_only=True)
 class RidgeConfig:
@@ -24,7 +22,7 @@ class RidgeConfig:
 
     alphas: tuple[float, ...] = attrs.field(
         default=(0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0),
-        validator=_positive,
+        validator=[min_len(1), deep_iterable(gt(0.0))],
     )
 
 
@@ -39,7 +37,8 @@ class SvrConfig:
     """
 
     costs: tuple[float, ...] = attrs.field(
-        default=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0), validator=_positive
+        default=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0),
+        validator=[min_len(1), deep_iterable(gt(0.0))],
     )
     epsilon: float = attrs.field(default=0.05, validator=ge(0.0))
     folds: int = attrs.field(default=5, validator=ge(2))

@@ -66,10 +66,10 @@ def _block(space: SearchSpace, depths: list[int], choice: tuple[int, ...]) -> Ge
     active = space.active(start[None])[0]
     active[depths] = False
     columns = np.flatnonzero(active & (space.cardinalities > 1))
-    grid = np.indices(space.cardinalities[columns].tolist()).reshape(len(columns), -1)
-    rows = np.repeat(start[None], grid.shape[1] if len(columns) else 1, axis=0)
+    shape = space.cardinalities[columns]
+    rows = np.repeat(start[None], int(shape.prod()), axis=0)
     if len(columns):
-        rows[:, columns] = grid.T
+        rows[:, columns] = np.stack(np.unravel_index(np.arange(len(rows)), shape), axis=1)
     return rows
 
 

@@ -193,7 +193,7 @@ def test_a_plugin_file_that_cannot_be_loaded_is_told_at_its_place(spec, tmp_path
     file = tmp_path / "broken_for_spec.py"
     file.write_text("raise RuntimeError('no luck')\n")
     with pytest.raises(SpecError) as caught:
-        prepare({**spec, "plugins": {"files": [str(file), "nope.py"]}})
+        prepare({**spec, "plugins": {"files": [str(file), "./nope.py"]}})
     assert "plugins.files[0]: RuntimeError: no luck" in str(caught.value)
     assert "plugins.files[1]: there is no file" in str(caught.value)
 

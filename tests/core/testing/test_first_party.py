@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 
@@ -33,22 +34,22 @@ class TestSandwich(contracts.SamplerContract):
 
 class TestDepth(contracts.DimensionContract):
     entry = "depth"
-    settings = {"choices": (1, 3)}
+    settings: ClassVar = {"choices": (1, 3)}
 
 
 class TestRankedDepth(contracts.DimensionContract):
     entry = "depth"
-    settings = {"ratio": (0.4, 1.0), "drop": "ranked"}
+    settings: ClassVar = {"ratio": (0.4, 1.0), "drop": "ranked"}
 
 
 class TestHeads(contracts.DimensionContract):
     entry = "heads"
-    settings = {"choices": (2, 4), "per": "model"}
+    settings: ClassVar = {"choices": (2, 4), "per": "model"}
 
 
 class TestFfn(contracts.DimensionContract):
     entry = "ffn"
-    settings = {"ratio": (0.25, 0.5, 1.0)}
+    settings: ClassVar = {"ratio": (0.25, 0.5, 1.0)}
 
 
 class TestInstaTuneLowCost(contracts.ScheduleContract):
@@ -57,12 +58,12 @@ class TestInstaTuneLowCost(contracts.ScheduleContract):
 
 class TestInstaTuneHighCost(contracts.ScheduleContract):
     entry = "instatune"
-    settings = {"gamma": "high_cost", "alpha": 0.5}
+    settings: ClassVar = {"gamma": "high_cost", "alpha": 0.5}
 
 
 class TestInstaTuneTeacherFirst(contracts.ScheduleContract):
     entry = "instatune"
-    settings = {"gamma": "teacher_first", "teacher_epochs": 2, "rho": 2.0}
+    settings: ClassVar = {"gamma": "teacher_first", "teacher_epochs": 2, "rho": 2.0}
 
 
 class TestInPlace(contracts.ScheduleContract):
@@ -119,7 +120,7 @@ class TestDivergence(contracts.ObjectiveContract):
 
 class TestPythonDocs(contracts.TaskContract):
     entry = "python_docs"
-    settings = {"max_train": 40}
+    settings: ClassVar = {"max_train": 40}
 
 
 class TestTextClassification(contracts.TaskContract):
@@ -161,3 +162,20 @@ class TestPng(contracts.ReporterContract):
 
 class TestFolder(contracts.ExporterContract):
     entry = "folder"
+
+
+def test_every_component_that_is_offered_is_tested_here():
+    tested = {
+        (thing.kind, thing.entry)
+        for thing in globals().values()
+        if isinstance(thing, type) and issubclass(thing, Contract) and hasattr(thing, "entry")
+    }
+    # Adapters need checkpoints of their families: their tests stand with them.
+    offered = {
+        (registry.kind, offer.entry.name)
+        for registry in discover(only=("instatune",))
+        for offer in registry.offers()
+        if registry.kind != "adapters"
+    }
+
+    assert offered == tested
