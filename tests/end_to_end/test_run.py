@@ -84,7 +84,7 @@ def test_reports_are_written(finished):
     assert "<html" in (report / "index.html").read_text()
     for name in ("pareto.png", "hypervolume.png", "curves.png"):
         assert (report / name).read_bytes().startswith(b"\x89PNG")
-    rows = list(csv.DictReader((report / "networks.csv").open()))
+    rows = list(csv.DictReader((report / "networks.csv").read_text().splitlines()))
     assert len(rows) == len(finished.front) + len(finished.summary.baselines)
 
 
@@ -110,15 +110,12 @@ def test_a_second_run_of_the_same_spec_measures_nothing(toy, tmp_path):
 
 def test_a_longer_search_pays_only_for_what_is_new(toy, tmp_path):
     spec = toy.make(tmp_path)
-    first = instatune.run(spec)
-    old = {json.dumps(e["genes"]) for e in front(first.run_dir)["evaluated"]}
-    spec["search"] = {**spec["search"], "strategy": "random", "predictor": None, "evaluations": 25}
-    spec["search"].pop("predictor")
+    instatune.run(spec)
+    spec["search"] = {"strategy": "random", "evaluations": 25, "export_limit": 4}
     second = instatune.run(spec)
     assert len(front(second.run_dir)["evaluated"]) == 25
     skipped = [e["stage"] for e in events(second.run_dir, "stage_skipped")]
     assert skipped == ["teach", "elastic", "order", "tune"]
-    assert old
 
 
 def test_constraints_relative_to_the_full_model_hold(toy, tmp_path):
@@ -223,18 +220,18 @@ def test_ctrl_c_leaves_a_resumable_run_and_exits_130(toy, tmp_path):
     import signal
     import time
 
-    training = {"epochs": 40, "batch_size": 16, "lr": 3.0e-3}
+    training = {"epochs": 200, "batch_size": 16, "lr": 3.0e-3, "checkpoint_seconds": 0.2}
     path = tmp_path / "spec.yaml"
     path.write_text(json.dumps(toy.make(tmp_path, teach=training)))
     command = [sys.executable, "-m", "instatune", "run", str(path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    log = tmp_path / "run" / "events.jsonl"
-    while not (log.exists() and '"stage": "teach"' in log.read_text()):
+    checkpoint = tmp_path / "run" / "teacher" / "checkpoint.pt"
+    while not checkpoint.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    time.sleep(1.5)
     os.kill(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in told
-    assert (tmp_path / "run" / "teacher" / "checkpoint.pt").exists()
+    assert torch.load(checkpoint, weights_only=True)["position"]["step"] > 0
+    assert not list(checkpoint.parent.glob("*.part"))

@@ -55,7 +55,7 @@ def write_checkpoint(folder: Path, *, layers: int = 3, heads: int = 4, hidden: i
 
 
 def write_data(folder: Path, *, train: int = 600, test: int = 60, seed: int = 0) -> Path:
-    """CSV files of sentences with two words of one class and one of another; some are mislabelled."""
+    """CSV files of sentences with two words of one class, one of another; some mislabelled."""
     rng = np.random.default_rng(seed)
     for name, count in (("train", train), ("test", test)):
         with (folder / f"{name}.csv").open("w", newline="") as file:

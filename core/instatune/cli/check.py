@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from typing import cast
 
 from instatune.cli.arguments import STAGES, add_spec, plan_from
+from instatune.plugin.entries import StrategyEntry
 from instatune.spec.model import Constraint
 from instatune.spec.plan import Part, Plan
 
@@ -34,7 +36,8 @@ def resume(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "task", plan.task.name
     yield "space", f"{_names(plan.dimensions)}: {_size(plan)}"
     yield "tune", f"loss {plan.schedule.name}, sampler {plan.sampler.name}, {_length(plan)}"
-    predictor = f" with {plan.predictor.name}" if plan.predictor else ""
+    needed = cast("StrategyEntry", plan.strategy.entry).needs_predictor and plan.predictor
+    predictor = f" with {needed.name}" if needed else ""
     yield (
         "search",
         f"{plan.strategy.name}{predictor}, {spec.search.evaluations} evaluations of "

@@ -21,9 +21,10 @@ from instatune.engine.workshop import Workshop
 from instatune.errors import SpecError, StoreError
 from instatune.files import write_json, write_text
 from instatune.interfaces import Reporter, Row, Summary
-from instatune.plugin.manager import Plugins, discover
+from instatune.plugin.manager import Plugins
 from instatune.plugin.registry import load_target
 from instatune.spec.plan import Plan
+from instatune.spec.resolve import plan, prepare
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,7 +70,7 @@ def run(
     Args:
         spec: Path of a YAML file, or the same as a mapping.
         overrides: As on the command line: ``"search.evaluations=50"``.
-        plugins: What may take part; everything installed if None.
+        plugins: What may take part; if None, everything installed that the spec does not disable.
 
     Returns:
         The results.
@@ -78,20 +79,21 @@ def run(
         SpecError: The spec cannot be run; lists every problem.
         InstatuneError: Anything else that the user can mend.
     """
-    from instatune.spec.resolve import plan
-
-    found = plugins or discover()
-    finished = run_plan(plan(spec, found, overrides), found)
+    if plugins is None:
+        made, plugins = prepare(spec, overrides)
+    else:
+        made = plan(spec, plugins, overrides)
+    finished = run_plan(made, plugins)
     if finished is None:
         raise StoreError("the run stopped before its report")
     return finished
 
 
-def run_plan(plan: Plan, plugins: Plugins, *, stop_after: str | None = None) -> Run | None:
+def run_plan(made: Plan, plugins: Plugins, *, stop_after: str | None = None) -> Run | None:
     """Run a plan.
 
     Args:
-        plan: Checked and resolved.
+        made: Checked and resolved.
         plugins: What may take part.
         stop_after: Name of the last stage to run; None for all.
 
@@ -99,13 +101,13 @@ def run_plan(plan: Plan, plugins: Plugins, *, stop_after: str | None = None) -> 
         The results, None if it was told to stop before the report.
     """
     stages = _until(stop_after)
-    folder = RunFolder(plan.run_dir)
+    folder = RunFolder(made.run_dir)
     with folder.locked():
-        events = Events(_reporters(plan), folder.path / "events.jsonl")
-        shop = Workshop(plan, plugins, folder, events)
+        events = Events(_reporters(made), folder.path / "events.jsonl")
+        shop = Workshop(made, plugins, folder, events)
         try:
-            events.run_started(plan.spec.name, tuple(stage.name for stage in stages))
-            write_text(folder.path / "plan.yaml", plan.text)
+            events.run_started(made.spec.name, tuple(stage.name for stage in stages))
+            write_text(folder.path / "plan.yaml", made.text)
             write_json(folder.path / "environment.json", environment())
             for stage in stages:
                 _run_stage(stage, shop)
@@ -141,10 +143,10 @@ def _key(stage: Stage, shop: Workshop) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _reporters(plan: Plan) -> list[tuple[str, Reporter]]:
+def _reporters(made: Plan) -> list[tuple[str, Reporter]]:
     return [
-        (part.name, load_target(part.entry, Reporter)(part.config, plan.run_dir))
-        for part in plan.reporters
+        (part.name, load_target(part.entry, Reporter)(part.config, made.run_dir))
+        for part in made.reporters
     ]
 
 

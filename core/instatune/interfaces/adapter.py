@@ -73,7 +73,7 @@ class Adapter(ABC):
             CheckpointError: The folder is incomplete.
         """
 
-    def name_outputs(self, model: nn.Module, labels: tuple[str, ...]) -> None:
+    def name_outputs(self, model: nn.Module, labels: tuple[str, ...]) -> None:  # noqa: B027
         """Tell a loaded model the names of its classes, where it has a place for them.
 
         The default does nothing.

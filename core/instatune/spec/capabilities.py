@@ -50,11 +50,11 @@ def _predictor(parts: Parts, document: Document, plugins: Plugins) -> Iterator[P
     if strategy is None or not cast("StrategyEntry", strategy.entry).needs_predictor:
         return
     search = document.at(("search",))
-    if not (isinstance(search, dict) and search.get("predictor") is not None):
+    if isinstance(search, dict) and search.get("predictor", "the default") is None:
         names = plugins["predictors"].names()
         yield document.problem(
             ("search", "strategy"),
-            f"{strategy.name!r} needs a predictor; add 'predictor: {names[0] if names else '...'}' "
+            f"{strategy.name!r} needs a predictor; set 'predictor: {names[0] if names else '...'}' "
             "beside it",
             (f"available: {', '.join(names) or 'none'}",),
         )

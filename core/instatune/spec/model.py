@@ -94,7 +94,7 @@ class SearchSection:
 
     Attributes:
         strategy: Which networks are measured next.
-        predictor: Regression for strategies that need one.
+        predictor: Regression for strategies that need one; unused by others.
         evaluations: Distinct networks to measure.
         examples: Use only this many examples of the search split; None for all.
         batch_size: Examples per forward pass.
@@ -106,7 +106,7 @@ class SearchSection:
     """
 
     strategy: Component = attrs.field(factory=lambda: Component(name="linas"))
-    predictor: Component | None = None
+    predictor: Component | None = attrs.field(factory=lambda: Component(name="best_of"))
     evaluations: int = attrs.field(default=150, validator=ge(1))
     examples: int | None = attrs.field(default=None, validator=attrs.validators.optional(ge(1)))
     batch_size: int = attrs.field(default=64, validator=ge(1))

@@ -154,7 +154,7 @@ class TestLoadTarget:
     def test_a_bare_entry_is_named_by_its_module(self):
         entry = SamplerEntry(name="mine", target="json:M", summary="", draws_largest=True)
 
-        with pytest.raises(PluginError, match="^sampler 'mine' of module json: "):
+        with pytest.raises(PluginError, match=r"^sampler 'mine' of module json: "):
             load_target(entry, Sampler)
 
     def test_an_entry_of_no_kind_is_a_mistake(self):

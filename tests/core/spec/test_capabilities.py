@@ -43,10 +43,10 @@ def test_a_strategy_that_predicts_needs_a_predictor(spec, offering):
     guessing = StrategyEntry(name="guessing", target="x:Y", summary="s", needs_predictor=True)
     crystal = PredictorEntry(name="crystal", target="x:Y", summary="s")
     plugins = offering(guessing, crystal)
-    found = complaints({**spec, "search": {"strategy": "guessing"}}, plugins)
+    found = complaints({**spec, "search": {"strategy": "guessing", "predictor": None}}, plugins)
     assert len(found) == 1
     assert found[0].startswith(
-        "spec: search.strategy: 'guessing' needs a predictor; add 'predictor:"
+        "spec: search.strategy: 'guessing' needs a predictor; set 'predictor:"
     )
     assert "crystal" in found[0]
     plan({**spec, "search": {"strategy": "guessing", "predictor": "crystal"}}, plugins)

@@ -34,7 +34,7 @@ def test_a_good_spec_becomes_a_plan(spec, plugins, bert):
     assert [part.name for part in made.dimensions] == ["depth", "heads"]
     assert made.dimensions[0].config.choices == (2, 4)
     assert [part.name for part in made.objectives] == ["accuracy", "macs"]
-    assert made.predictor is None
+    assert made.predictor.name == "best_of"
     assert made.sampler.config.n_random == 1
 
 

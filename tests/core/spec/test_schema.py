@@ -24,7 +24,7 @@ GOOD_CHANGES = [
     {"task": {"name": "python_docs", "max_length": 32}},
     {"space": {"depth": {"choices": [2, 4], "drop": "ranked"}, "ffn": {"ratio": [0.5, 1]}}},
     {"space": {"depth@instatune": [2, 4]}},
-    {"search": {"strategy": {"name": "random"}, "predictor": None}},
+    {"search": {"strategy": {"name": "random"}}},
     {"search": {"strategy": "random@instatune", "predictor": "ridge"}},
     {"tune": {"lr": 3e-4, "sampler": {"name": "uniform", "n_random": 2}, "max_steps": None}},
     {"objectives": ["accuracy", {"name": "macs", "tokens": 64}]},

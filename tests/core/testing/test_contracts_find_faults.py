@@ -1,0 +1,821 @@
+"""Contracts fail where they should: each fault that they promise to find is planted once."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from instatune.errors import CheckpointError
+from instatune.interfaces import (
+    Dimension,
+    Draw,
+    ExactObjective,
+    Executor,
+    Exporter,
+    LossWeights,
+    Measurement,
+    Objective,
+    Ordering,
+    Prediction,
+    Predictor,
+    Quantizer,
+    Reporter,
+    Sampler,
+    Schedule,
+    Strategy,
+)
+from instatune.plugin.entries import ENTRY_TYPES, Entry
+from instatune.plugin.registry import Offer
+from instatune.space import Gene
+from instatune.testing import contracts, fakes, tiny
+
+FIELDS = {
+    "samplers": {"draws_largest": True},
+    "quantizers": {"bits": (8,)},
+    "objectives": {"goal": "max", "cost": "dataset"},
+}
+
+
+def check(contract: type, component: type, test: str, *arguments, **fields) -> None:
+    """Run one test of a contract on a component that is registered nowhere."""
+
+    class Tried(contract):
+        entry = "tried"
+
+        def offer(self) -> Offer[Entry]:
+            known = {**FIELDS.get(self.kind, {}), **fields}
+            entry = ENTRY_TYPES[self.kind](
+                name="tried", target="tried:Tried", summary="a fault", **known
+            )
+            return Offer(entry=entry, distribution="d", version="1", module="json")
+
+        def make(self, *more):
+            return component(None, *more)
+
+    getattr(Tried(), f"test_{test}")(*arguments)
+
+
+def expect_fault(
+    contract: type, component: type, test: str, message: str, *arguments, **fields
+) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check(contract, component, test, *arguments, **fields)
+
+
+def sampler(draw) -> type[Sampler]:
+    class Drawn(Sampler):
+        def draw(self, space, step, total_steps, rng):
+            return draw(self, space, step, rng)
+
+    return Drawn
+
+
+class TestSamplers:
+    contract = contracts.SamplerContract
+
+    def test_drawing_nothing(self):
+        bad = sampler(lambda self, space, step, rng: ())
+
+        expect_fault(self.contract, bad, "every_step_trains_something_of_the_space", "nothing")
+
+    def test_a_memory(self):
+        class Remembers(Sampler):
+            calls = 0
+
+            def draw(self, space, step, total_steps, rng):
+                self.calls += 1
+                smallest = Draw(space.smallest, "smallest")
+                return (Draw(space.largest, "largest"), *[smallest] * self.calls)
+
+        test = "it_keeps_no_memory_of_earlier_steps"
+        expect_fault(self.contract, Remembers, test, "a resumed run would differ")
+
+    def test_hidden_randomness(self):
+        bad = sampler(
+            lambda self, space, step, rng: (
+                Draw(space.decode(np.random.randint(0, 1, (1, len(space.genes))))[0], "sampled"),
+            )
+        )
+
+        test = "all_randomness_comes_from_the_generator"
+        expect_fault(self.contract, bad, test, "global generator of numpy was used")
+
+    def test_a_false_role(self):
+        bad = sampler(lambda self, space, step, rng: (Draw(space.smallest, "largest"),))
+
+        expect_fault(self.contract, bad, "roles_say_what_the_networks_are", "role 'largest' is")
+
+    def test_the_largest_at_the_end(self):
+        bad = sampler(
+            lambda self, space, step, rng: (
+                Draw(space.smallest, "smallest"),
+                Draw(space.largest, "largest"),
+            )
+        )
+
+        expect_fault(self.contract, bad, "the_largest_network_comes_first", "must come first")
+
+    def test_a_promise_that_is_not_kept(self):
+        bad = sampler(lambda self, space, step, rng: (Draw(space.smallest, "smallest"),))
+
+        expect_fault(self.contract, bad, "the_largest_network_comes_first", "draws_largest=True")
+        check(self.contract, bad, "the_largest_network_comes_first", draws_largest=False)
+
+
+def schedule(weigh) -> type[Schedule]:
+    class Weighed(Schedule):
+        def weights(self, moment, role):
+            return weigh(moment, role)
+
+    return Weighed
+
+
+class TestSchedules:
+    contract = contracts.ScheduleContract
+
+    @pytest.mark.parametrize(
+        ("weights", "message"),
+        [
+            (LossWeights(task=-1.0), "weight of task is -1.0"),
+            (LossWeights(task=float("nan")), "weight of task is nan"),
+            (LossWeights(task=1.0, temperature=0.0), "temperature is 0.0"),
+        ],
+    )
+    def test_weights_that_are_none(self, weights, message):
+        bad = schedule(lambda moment, role: weights)
+
+        expect_fault(self.contract, bad, "weights_are_finite_and_not_negative", message)
+
+    def test_a_step_without_a_loss(self):
+        bad = schedule(lambda moment, role: LossWeights(task=float(moment.step != 5)))
+
+        expect_fault(self.contract, bad, "every_step_trains_something", r"steps \[5\] train noth")
+
+    def test_a_largest_network_that_teaches_itself(self):
+        bad = schedule(lambda moment, role: LossWeights(task=1.0, supernet=1.0))
+
+        test = "the_largest_network_does_not_teach_itself"
+        expect_fault(self.contract, bad, test, "cannot learn from itself")
+
+    def test_a_need_that_is_not_declared(self):
+        bad = schedule(lambda moment, role: LossWeights(task=1.0, supernet=role != "largest"))
+
+        expect_fault(self.contract, bad, "the_entry_declares_who_teaches", "set needs_largest=True")
+        check(self.contract, bad, "the_entry_declares_who_teaches", needs_largest=True)
+
+    def test_a_teacher_that_nobody_asks_for(self):
+        class Forgetful(Schedule):
+            def weights(self, moment, role):
+                return LossWeights(task=1.0, teacher=1.0)
+
+            def uses_teacher(self, epochs):
+                return False
+
+        test = "the_teacher_is_asked_for_when_it_has_a_weight"
+        expect_fault(self.contract, Forgetful, test, "uses_teacher says no")
+
+    def test_a_distance_that_teaches_nothing(self):
+        class Detached(Schedule):
+            def weights(self, moment, role):
+                return LossWeights(task=1.0)
+
+            def distance(self, student, teacher, temperature):
+                return super().distance(student, teacher, temperature) * 0.0 + 1.0
+
+        test = "the_distance_is_zero_between_equals_and_teaches_the_student"
+        expect_fault(self.contract, Detached, test, "the student learns nothing")
+
+
+class Fitted(fakes.LeastSquares):
+    """A good predictor, to be spoiled."""
+
+
+class TestPredictors:
+    contract = contracts.PredictorContract
+
+    def test_a_good_one_passes(self):
+        for name in dir(self.contract):
+            if name.startswith("test_") and "registr" not in name and "class" not in name:
+                check(self.contract, Fitted, name.removeprefix("test_"))
+
+    def test_a_matrix_instead_of_a_row(self):
+        class Matrix(Fitted):
+            def predict(self, x):
+                return Prediction(super().predict(x).mean[:, None])
+
+        expect_fault(self.contract, Matrix, "it_gives_one_finite_value_for_each_row", "shape")
+
+    def test_a_deviation_that_is_promised_but_absent(self):
+        test = "it_gives_a_deviation_if_the_entry_says_so"
+        expect_fault(self.contract, Fitted, test, "gives_std=True, but std=None", gives_std=True)
+
+    def test_chance(self):
+        class Chance(Fitted):
+            def predict(self, x):
+                return Prediction(np.random.default_rng(0).random(len(x)))
+
+        test = "it_ranks_unseen_architectures_better_than_chance"
+        expect_fault(self.contract, Chance, test, "rank correlation")
+
+    def test_a_constant(self):
+        class Constant(Fitted):
+            def predict(self, x):
+                return Prediction(np.zeros(len(x)))
+
+        test = "it_ranks_unseen_architectures_better_than_chance"
+        expect_fault(self.contract, Constant, test, r"rank correlation 0\.00")
+
+    def test_hidden_randomness(self):
+        class Noisy(Fitted):
+            def predict(self, x):
+                return Prediction(super().predict(x).mean + np.random.normal())
+
+        test = "all_randomness_comes_from_the_seed"
+        expect_fault(self.contract, Noisy, test, "depend on a global generator")
+
+    def test_a_memory(self):
+        class Sums(Fitted):
+            total = 0.0
+
+            def fit(self, x, y):
+                super().fit(x, y)
+                self.total += y.sum()
+
+            def predict(self, x):
+                return Prediction(super().predict(x).mean + self.total)
+
+        test = "fitting_again_forgets_what_was_learned"
+        expect_fault(self.contract, Sums, test, "an earlier fit shows")
+
+    def test_changed_inputs(self):
+        class Centres(Fitted):
+            def fit(self, x, y):
+                y -= y.mean()
+                super().fit(x, y)
+
+        expect_fault(self.contract, Centres, "it_leaves_its_inputs_alone", "inputs were changed")
+
+    def test_division_by_no_spread(self):
+        class Scales(Fitted):
+            def fit(self, x, y):
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    super().fit(x, (y - y.mean()) / y.std())
+
+        expect_fault(self.contract, Scales, "equal_values_are_no_problem", "all equal")
+
+    def test_row_by_row(self):
+        class Slow(Predictor):
+            def fit(self, x, y):
+                self.mean = y.mean()
+
+            def predict(self, x):
+                time.sleep(2.1)
+                return Prediction(np.full(len(x), self.mean))
+
+        expect_fault(self.contract, Slow, "a_whole_population_is_predicted_at_once", "one array")
+
+
+class Walk(Strategy):
+    """A good strategy, to be spoiled."""
+
+    def ask(self, limit):
+        space = self.problem.space
+        return space.decode(space.sample(self.rng, min(limit, 6)))
+
+    def tell(self, evaluations):
+        pass
+
+
+class TestStrategies:
+    contract = contracts.StrategyContract
+
+    def test_something_outside_of_the_space(self):
+        class Spells(Walk):
+            def ask(self, limit):
+                genes = self.problem.space.genes
+                full = {gene.name: gene.choices[-1] for gene in genes}
+                return [type(self.problem.space.largest)({**full, "depth": 1})]
+
+        expect_fault(self.contract, Spells, "it_proposes_members_of_the_space", "not canonical")
+
+    def test_always_the_same(self):
+        class Stubborn(Walk):
+            def ask(self, limit):
+                return [self.problem.space.largest]
+
+        test = "it_spends_its_budget_on_new_networks"
+        expect_fault(self.contract, Stubborn, test, "only 1 of 24 evaluations")
+
+    def test_randomness_of_its_own(self):
+        class Own(Walk):
+            def ask(self, limit):
+                self.rng = np.random.default_rng()
+                return super().ask(limit)
+
+        expect_fault(self.contract, Own, "same_seed_and_results_give_the_same_asks", "resume")
+
+    def test_global_randomness(self):
+        class Global(Walk):
+            def ask(self, limit):
+                self.rng = np.random.default_rng(np.random.randint(1 << 30))
+                return super().ask(limit)
+
+        test = "all_randomness_comes_from_the_generator"
+        expect_fault(self.contract, Global, test, "depend on a global generator")
+
+    def test_giving_up_after_failures(self):
+        class Sulks(Walk):
+            sulking = False
+
+            def ask(self, limit):
+                return [] if self.sulking else super().ask(limit)
+
+            def tell(self, evaluations):
+                self.sulking = not evaluations
+
+        test = "failed_measurements_are_left_out_without_harm"
+        expect_fault(self.contract, Sulks, test, "nothing is proposed")
+
+
+def objective(value) -> type[Objective]:
+    class Told(Objective):
+        def measure(self, architectures, bench, done):
+            for architecture in architectures:
+                done(value(self, architecture))
+
+    return Told
+
+
+class TestObjectives:
+    contract = contracts.ObjectiveContract
+
+    def test_a_missing_value(self):
+        class Skips(Objective):
+            def measure(self, architectures, bench, done):
+                done(Measurement(1.0))
+
+        test = "it_tells_one_measurement_for_each_architecture"
+        expect_fault(self.contract, Skips, test, "1 measurements for 5 architectures")
+
+    @pytest.mark.parametrize(
+        "value", [Measurement(float("inf")), Measurement(1.0, std=-1.0), Measurement(1.0, n=0)]
+    )
+    def test_a_value_that_is_none(self, value):
+        bad = objective(lambda self, architecture: value)
+
+        with pytest.raises(AssertionError):
+            check(self.contract, bad, "values_are_finite_and_errors_not_negative")
+
+    def test_company_that_matters(self):
+        class Counts(Objective):
+            def measure(self, architectures, bench, done):
+                for _ in architectures:
+                    done(Measurement(len(architectures)))
+
+        test = "values_do_not_depend_on_company"
+        expect_fault(self.contract, Counts, test, "measured alone")
+        check(self.contract, Counts, test, cost="device")
+
+    def test_an_exact_objective_without_a_formula(self):
+        bad = objective(lambda self, architecture: Measurement(1.0))
+
+        test = "exact_objectives_are_formulas"
+        expect_fault(self.contract, bad, test, "must be an ExactObjective", cost="exact")
+
+    def test_a_formula_that_is_not_vectorised(self):
+        class Single(ExactObjective):
+            def exact(self, space, anatomy, genotypes):
+                return np.array([1.0])
+
+        test = "exact_objectives_are_formulas"
+        expect_fault(self.contract, Single, test, r"shape \(1,\), not \[rows\]", cost="exact")
+
+    def test_bounds_the_wrong_way_round(self):
+        bad = objective(lambda self, architecture: Measurement(1.0))
+
+        test = "bounds_lie_in_the_order_of_the_goal"
+        expect_fault(self.contract, bad, test, "denies", bounds=(0.0, 1.0))
+        check(self.contract, bad, test, bounds=(1.0, 0.0))
+
+
+def dimension(**changes) -> type[Dimension]:
+    class Changed(Dimension):
+        def genes(self, anatomy):
+            gene = Gene(name="w", choices=(8, 32), effect="width", targets=("ffn.0",))
+            return (attrs.evolve(gene, **changes),)
+
+    return Changed
+
+
+class TestDimensions:
+    contract = contracts.DimensionContract
+
+    def test_an_effect_that_is_not_declared(self):
+        test = "it_makes_genes_of_the_declared_effect"
+        expect_fault(self.contract, dimension(), test, "effect='depth'", effect="depth")
+        check(self.contract, dimension(), test)
+
+    def test_a_full_model_that_cannot_be_chosen(self):
+        bad = dimension(choices=(8, 16))
+
+        expect_fault(self.contract, bad, "the_largest_choice_is_the_full_model", "has 32 of 'ffn.0")
+
+    def test_a_lost_layer(self):
+        class Loses(dimension()):
+            def priority(self, stack, damage):
+                return tuple(range(stack.layers - 1))
+
+        expect_fault(self.contract, Loses, "its_priority_holds_every_layer_once", "its 3 layers")
+
+    def test_a_probe_that_is_not_announced(self):
+        class Probes(dimension()):
+            def priority(self, stack, damage):
+                damage((0,))
+                return tuple(range(stack.layers))
+
+        test = "damage_is_asked_for_only_if_announced"
+        expect_fault(self.contract, Probes, test, "needs_probe is False")
+
+
+class TestOrderings:
+    contract = contracts.OrderingContract
+
+    def test_scores_of_the_wrong_shape(self):
+        class Short(Ordering):
+            def importance(self, anatomy, probe):
+                return {"heads.0": torch.ones(3)}
+
+        test = "it_scores_each_unit_of_known_groups"
+        expect_fault(self.contract, Short, test, r"scores \[3\] for 4 units")
+
+    def test_gradients_that_stay_behind(self):
+        class Leaves(Ordering):
+            def importance(self, anatomy, probe):
+                probe.loss(probe.batches[0]).backward()
+                return {}
+
+        test = "the_model_is_left_as_it_was"
+        expect_fault(self.contract, Leaves, test, "gradient of classifier")
+
+    def test_dropout_that_is_left_on(self):
+        class Trains(Ordering):
+            def importance(self, anatomy, probe):
+                probe.model.train()
+                return {}
+
+        expect_fault(self.contract, Trains, "the_model_is_left_as_it_was", "training of layers")
+
+
+class Rounds(Quantizer):
+    """A good quantizer, to be spoiled: rounds weights to steps of 1/64."""
+
+    def calibrate(self, model, batches):
+        pass
+
+    @contextmanager
+    def simulated(self, model, policy):
+        before = {name: model.get_submodule(name).weight.data.clone() for name in policy}
+        try:
+            self._round(model, policy)
+            yield
+        finally:
+            for name, weight in before.items():
+                model.get_submodule(name).weight.data.copy_(weight)
+
+    def quantize(self, model, policy):
+        import copy
+
+        small = copy.deepcopy(model)
+        self._round(small, policy)
+        return small
+
+    def _round(self, model, policy):
+        for name in policy:
+            weight = model.get_submodule(name).weight.data
+            weight.copy_((weight * 64).round() / 64)
+
+
+class TestQuantizers:
+    contract = contracts.QuantizerContract
+
+    def test_a_good_one_passes(self):
+        for name in dir(self.contract):
+            if name.startswith("test_") and "registr" not in name and "class" not in name:
+                check(self.contract, Rounds, name.removeprefix("test_"))
+
+    def test_a_simulation_that_does_nothing(self):
+        class Idle(Rounds):
+            @contextmanager
+            def simulated(self, model, policy):
+                yield
+
+        test = "simulation_changes_the_outputs_and_ends"
+        expect_fault(self.contract, Idle, test, "exactly what 32 bits do")
+
+    def test_a_simulation_that_does_not_end_on_exceptions(self):
+        class Careless(Rounds):
+            @contextmanager
+            def simulated(self, model, policy):
+                before = {name: model.get_submodule(name).weight.data.clone() for name in policy}
+                self._round(model, policy)
+                yield
+                for name, weight in before.items():
+                    model.get_submodule(name).weight.data.copy_(weight)
+
+        check(self.contract, Careless, "simulation_changes_the_outputs_and_ends")
+        expect_fault(self.contract, Careless, "simulation_ends_on_exceptions_too", "weights differ")
+
+    def test_the_model_itself_instead_of_a_copy(self):
+        class InPlace(Rounds):
+            def quantize(self, model, policy):
+                self._round(model, policy)
+                return model
+
+        expect_fault(self.contract, InPlace, "quantizing_makes_a_copy", "was given back")
+
+    def test_a_simulation_of_something_else(self):
+        class Other(Rounds):
+            def quantize(self, model, policy):
+                small = super().quantize(model, policy)
+                for name in policy:
+                    small.get_submodule(name).weight.data.mul_(0.5)
+                return small
+
+        expect_fault(self.contract, Other, "simulated_and_quantized_agree", "logits differ by")
+
+
+class TestExecutors:
+    contract = contracts.ExecutorContract
+
+    def test_results_out_of_order(self):
+        class Backwards(Executor):
+            def map(self, function, items):
+                return iter([function(item) for item in list(items)[::-1]])
+
+        test = "results_come_in_the_order_of_the_items"
+        expect_fault(self.contract, Backwards, test, "out of order")
+
+    def test_a_swallowed_exception(self):
+        class Swallows(Executor):
+            def map(self, function, items):
+                for item in items:
+                    try:
+                        yield function(item)
+                    except ValueError:
+                        return
+
+        test = "exceptions_come_through_after_the_results_before_them"
+        expect_fault(self.contract, Swallows, test, "was lost or changed: None")
+
+
+class TestReporters:
+    contract = contracts.ReporterContract
+
+    def test_a_file_that_is_not_there(self, tmp_path):
+        class Boasts(Reporter):
+            def finished(self, summary):
+                return (self.run_dir / "report.txt",)
+
+        test = "it_follows_a_whole_run"
+        expect_fault(self.contract, Boasts, test, "but is not there", tmp_path)
+
+    def test_a_file_outside_of_the_run(self, tmp_path):
+        class Strays(Reporter):
+            def finished(self, summary):
+                path = self.run_dir.parent / "stray.txt"
+                path.write_text("")
+                return (path,)
+
+        test = "it_follows_a_whole_run"
+        expect_fault(self.contract, Strays, test, "outside of the run folder", tmp_path / "run")
+
+    def test_a_secret_file(self, tmp_path):
+        class Hides(Reporter):
+            def message(self, text):
+                (self.run_dir / "secret.txt").write_text(text)
+
+        test = "it_names_every_file_that_it_writes"
+        expect_fault(
+            self.contract, Hides, test, r"not returned by finished: .*secret\.txt", tmp_path
+        )
+
+    def test_progress_that_holds_up_the_training(self, tmp_path):
+        class Slow(Reporter):
+            def progress(self, progress):
+                time.sleep(0.0025)
+
+        expect_fault(self.contract, Slow, "progress_is_quick", "hold up", tmp_path)
+
+
+class TestExporters:
+    contract = contracts.ExporterContract
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_a_pickle(self, tmp_path, zipped):
+        class Pickles(Exporter):
+            def export(self, network, directory):
+                path = directory / "model.bin"
+                torch.save({"x": 1}, path, _use_new_zipfile_serialization=zipped)
+                return (path,)
+
+        expect_fault(self.contract, Pickles, "nothing_is_pickled", "can run any code", tmp_path)
+
+    def test_a_file_that_is_not_named(self, tmp_path):
+        class Hides(Exporter):
+            def export(self, network, directory):
+                for name in ("a", "b"):
+                    (directory / name).write_text("")
+                return (directory / "a",)
+
+        expect_fault(
+            self.contract, Hides, "it_names_every_file_that_it_writes", "returned", tmp_path
+        )
+
+    def test_a_changed_network(self, tmp_path):
+        class Halves(Exporter):
+            def export(self, network, directory):
+                network.model.half()
+                return ()
+
+        test = "the_network_is_left_as_it_was"
+        expect_fault(self.contract, Halves, test, "changed the weights", tmp_path)
+
+    def test_a_folder_that_is_swept(self, tmp_path):
+        class Sweeps(Exporter):
+            def export(self, network, directory):
+                for path in directory.iterdir():
+                    path.unlink()
+                return ()
+
+        test = "files_of_other_formats_stay"
+        expect_fault(self.contract, Sweeps, test, "other-format", tmp_path)
+
+
+class TinyContract(contracts.AdapterContract):
+    def checkpoint(self, folder: Path) -> str:
+        return str(tiny.write_checkpoint(folder))
+
+    def batch(self, adapter, checkpoint):
+        batch = dict(tiny.batches()[0])
+        del batch["labels"]
+        return batch
+
+
+class TestTinyAdapter(TinyContract):
+    entry = "tiny"
+
+    def offer(self):
+        return tiny.plugins()["adapters"].find("tiny")
+
+
+class TestAdapters:
+    contract = TinyContract
+
+    def test_an_anatomy_that_forgets_a_tensor(self, tmp_path):
+        class Forgets(tiny.TinyAdapter):
+            def describe(self, model):
+                anatomy = super().describe(model)
+                shapes = {n: s for n, s in anatomy.shapes.items() if n != "classifier.bias"}
+                return attrs.evolve(anatomy, shapes=shapes)
+
+        with pytest.raises(CheckpointError, match=r"tensor 'classifier\.bias' is not known"):
+            check(self.contract, Forgets, "the_anatomy_fits_the_model", tmp_path)
+
+    def test_an_anatomy_that_forgets_a_cut(self, tmp_path):
+        class Forgets(tiny.TinyAdapter):
+            def describe(self, model):
+                anatomy = super().describe(model)
+                groups = [
+                    attrs.evolve(
+                        g, cuts=tuple(c for c in g.cuts if not c.tensor.endswith("y.bias"))
+                    )
+                    for g in anatomy.groups
+                ]
+                return attrs.evolve(anatomy, groups=tuple(groups))
+
+        test = "permuting_units_changes_nothing"
+        expect_fault(self.contract, Forgets, test, "permuted units: logits differ", tmp_path)
+
+    def test_a_head_of_global_randomness(self, tmp_path):
+        class Draws(tiny.TinyAdapter):
+            def load(self, checkpoint, n_outputs, generator):
+                torch.rand(1)
+                return super().load(checkpoint, n_outputs, generator)
+
+        test = "same_generator_gives_the_same_model"
+        expect_fault(self.contract, Draws, test, "global generator of torch", tmp_path)
+
+    def test_a_wrong_number_of_outputs(self, tmp_path):
+        class Two(tiny.TinyAdapter):
+            def load(self, checkpoint, n_outputs, generator):
+                return super().load(checkpoint, 2, generator)
+
+        test = "the_head_has_the_wanted_outputs"
+        expect_fault(self.contract, Two, test, r"not \[examples, 3\]", tmp_path)
+
+    def test_a_missing_checkpoint_that_is_made_up(self, tmp_path):
+        class Invents(tiny.TinyAdapter):
+            def load(self, checkpoint, n_outputs, generator):
+                return tiny.model()
+
+        test = "a_missing_checkpoint_is_reported"
+        expect_fault(self.contract, Invents, test, "a missing checkpoint was loaded", tmp_path)
+
+
+class TestTinyTask(contracts.TaskContract):
+    entry = "tiny"
+
+    def offer(self):
+        entry = ENTRY_TYPES["tasks"](
+            name="tiny", target="instatune.testing.tiny:TinyTask", summary="tiny"
+        )
+        return Offer(entry=entry, distribution="d", version="1", module="json")
+
+    def processor(self):
+        return None
+
+
+class TestTasks:
+    contract = contracts.TaskContract
+
+    def spoiled(self, **changes) -> type:
+        class Spoiled(tiny.TinyTask):
+            def load(self, seed):
+                return attrs.evolve(super().load(seed), **changes)
+
+        return Spoiled
+
+    def test_an_empty_split(self):
+        expect_fault(self.contract, self.spoiled(test=[]), "no_split_is_empty", "'test' is empty")
+
+    def test_a_single_class(self):
+        test = "labels_are_indices_of_the_classes"
+        expect_fault(self.contract, self.spoiled(labels=("a",)), test, "nothing to tell apart")
+
+    def test_labels_that_are_no_indices(self):
+        bad = self.spoiled(train=[{"tokens": [1], "label": 7}])
+
+        test = "labels_are_indices_of_the_classes"
+        expect_fault(self.contract, bad, test, r"'train' has labels \[7\]")
+
+    def test_data_that_change(self):
+        class Changes(tiny.TinyTask):
+            def load(self, seed):
+                return attrs.evolve(super().load(seed), fingerprint=str(id(self)))
+
+        test = "same_seed_gives_the_same_data"
+        expect_fault(self.contract, Changes, test, "fingerprints of one seed differ")
+
+    def test_a_score_that_is_upside_down(self):
+        class Wrong(tiny.TinyTask):
+            def correct(self, logits, batch):
+                return 1.0 - super().correct(logits, batch)
+
+        test = "right_answers_score_better_than_wrong_ones"
+        expect_fault(self.contract, Wrong, test, "right answers score")
+
+
+class TestRegistration:
+    def test_settings_that_can_change(self):
+        @attrs.define
+        class Mutable:
+            size: int = 1
+
+        test = "its_settings_cannot_change"
+        with pytest.raises(AssertionError, match="Mutable can be changed; decorate it with"):
+            check(contracts.ExecutorContract, Executor, test, config=Mutable)
+
+    def test_a_summary_of_two_lines(self):
+        class Two(contracts.ExecutorContract):
+            entry = "local"
+
+            def offer(self):
+                found = super().offer()
+                return attrs.evolve(found, entry=attrs.evolve(found.entry, summary="a\nb"))
+
+        with pytest.raises(AssertionError, match="say in one line"):
+            Two().test_its_summary_is_one_line()
+
+    def test_settings_without_a_config_class(self):
+        class Set(contracts.ExecutorContract):
+            entry = "local"
+            settings = {"workers": 2}  # noqa: RUF012
+
+        with pytest.raises(AssertionError, match="local has no config class"):
+            Set().config()
+
+    def test_a_hook_module_that_imports_torch(self):
+        class Heavy(contracts.ExecutorContract):
+            entry = "local"
+
+            def offer(self):
+                return attrs.evolve(super().offer(), module="instatune.testing.tiny")
+
+        with pytest.raises(AssertionError, match="brings torch"):
+            Heavy().test_its_registration_imports_nothing_heavy()
