@@ -74,4 +74,6 @@ def values_text(progress: Progress) -> str:
 
 def plural(unit: str) -> str:
     """Give the plural of a unit of counting."""
-    return unit if unit.endswith("s") else f"{unit}s"
+    if unit.endswith("s"):
+        return unit
+    return f"{unit}es" if unit.endswith(("ch", "sh", "x")) else f"{unit}s"

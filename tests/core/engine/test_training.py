@@ -11,6 +11,7 @@ from instatune.engine.training import Training, learning_rate, train
 from instatune.errors import StoreError
 from instatune.interfaces import CurvePoint
 from instatune.spec.model import TrainingSection
+import itertools
 
 SETTINGS = TrainingSection(epochs=3, batch_size=4, lr=1e-2, checkpoint_seconds=0.0)
 
@@ -144,6 +145,6 @@ def test_the_rate_rises_to_its_peak_and_falls_to_almost_nothing():
     settings = TrainingSection(lr=2.0, warmup=0.25)
     rates = [learning_rate(settings, step, 100) for step in range(100)]
     assert max(rates) == rates[24] == 2.0
-    assert all(a < b for a, b in zip(rates[:24], rates[1:25], strict=True))
-    assert all(a > b for a, b in zip(rates[25:], rates[26:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(rates))
+    assert all(a > b for a, b in itertools.pairwise(rates))
     assert 0 < rates[-1] < 0.05

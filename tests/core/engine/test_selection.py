@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from instatune.engine.baselines import reference_networks
+from instatune.engine.selection import feasible_front, spread
+from instatune.interfaces import Aim, Evaluation, Limit, Measurement, Problem
+from instatune.space import Architecture, Gene, SearchSpace
+
+SPACE = SearchSpace(
+    genes=(
+        Gene(name="depth", choices=(1, 2, 3), effect="depth", targets=("layers",)),
+        *(
+            Gene(
+                name=f"ffn.{i}",
+                choices=(8, 16, 32),
+                effect="width",
+                targets=(f"ffn.{i}",),
+                stack="layers",
+                layer=i,
+            )
+            for i in range(3)
+        ),
+    ),
+    priority={"layers": (2, 0, 1)},
+    full_units={f"ffn.{i}": 32 for i in range(3)},
+)
+
+
+def problem(*limits):
+    aims = (Aim(name="accuracy", goal="max", exact=False), Aim(name="macs", goal="min", exact=True))
+    return Problem(space=SPACE, aims=aims, limits=limits, budget=9, exact={})
+
+
+def evaluation(accuracy, macs):
+    values = {"accuracy": Measurement(accuracy), "macs": Measurement(macs)}
+    return Evaluation(architecture=Architecture({"depth": int(macs)}), values=values)
+
+
+def points(evaluations):
+    return [(e.values["accuracy"].value, e.values["macs"].value) for e in evaluations]
+
+
+def test_dominated_networks_are_not_on_the_front():
+    measured = [evaluation(0.9, 5), evaluation(0.8, 6), evaluation(0.7, 2), evaluation(0.7, 3)]
+    assert points(feasible_front(problem(), measured)) == [(0.9, 5), (0.7, 2)]
+
+
+def test_limits_on_measured_objectives_bind_the_front():
+    limit = Limit(name="accuracy", low=0.8, exact=False)
+    measured = [evaluation(0.9, 5), evaluation(0.7, 2)]
+    assert points(feasible_front(problem(limit), measured)) == [(0.9, 5)]
+
+
+def test_a_front_without_feasible_networks_is_empty():
+    limit = Limit(name="macs", high=1.0)
+    assert feasible_front(problem(limit), [evaluation(0.9, 5)]) == []
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_chosen_networks_spread_from_end_to_end(count):
+    front = [evaluation(0.5 + i / 100, i) for i in range(1, 21)]
+    chosen = [int(macs) for _, macs in points(spread(problem(), front, count))]
+    assert chosen[0] == 20
+    assert chosen[-1] == 1
+    assert len(chosen) == len(set(chosen)) == count
+    assert np.ptp(np.diff(chosen)) <= 1
+
+
+def test_a_short_front_is_kept_whole_and_sorted():
+    front = [evaluation(0.5, 1), evaluation(0.9, 3)]
+    assert points(spread(problem(), front, 8)) == [(0.9, 3), (0.5, 1)]
+    assert spread(problem(), [], 8) == []
+
+
+def test_reference_networks_are_members_of_the_space_and_distinct():
+    networks = [a for group in reference_networks(SPACE).values() for a in group]
+    assert len({a.key for a in networks}) == len(networks)
+    assert all(SPACE.architecture(a.as_dict()) == a for a in networks)
+
+
+def test_uniform_networks_are_shrunk_alike_in_each_layer():
+    for network in reference_networks(SPACE)["uniform"]:
+        widths = {value for name, value in network.as_dict().items() if name.startswith("ffn")}
+        assert len(widths) == 1
+
+
+def test_shallow_networks_keep_full_width():
+    for network in reference_networks(SPACE)["first_layers"]:
+        kept = SPACE.kept_layers(network)["layers"]
+        assert all(network[f"ffn.{layer}"] == 32 for layer in kept)
