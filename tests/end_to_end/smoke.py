@@ -42,7 +42,74 @@ def reviews(folder: Path) -> list[str]:
     ]
 
 
-EXTRA = {"02_bert_sst2": reviews}
+def stories(folder: Path) -> list[str]:
+    """A tiny random LLaMA in the files of llama2.c, made into a checkpoint by the example."""
+    import json
+    import struct
+
+    import torch
+    from safetensors.torch import save_file
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    letters = [*"abcdefghijklmnopqrstuvwxyz .,", "th", "the", " the", "in"]
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
+    packed = (
+        struct.pack("<fi", -rank, len(piece)) + piece.encode() for rank, piece in enumerate(pieces)
+    )
+    (folder / "tokenizer.bin").write_bytes(struct.pack("<i", 6) + b"".join(packed))
+    settings = {
+        "vocab_size": len(pieces),
+        "hidden_size": 32,
+        "intermediate_size": 172,
+        "num_hidden_layers": 5,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+    }
+    torch.manual_seed(0)
+    tensors = dict(LlamaForCausalLM(LlamaConfig(**settings)).named_parameters())
+    save_file(tensors, folder / "weights.safetensors", metadata={"config": json.dumps(settings)})
+    command = [sys.executable, str(ROOT / "examples" / "05_llama_stories" / "convert.py")]
+    files = [str(folder / name) for name in ("weights.safetensors", "tokenizer.bin", "checkpoint")]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    return [f"model.checkpoint={folder / 'checkpoint'}"]
+
+
+def pictures(folder: Path) -> list[str]:
+    """Stand-ins for CIFAR-10 as folders of images, and for the weights of DeiT-tiny."""
+    import numpy as np
+    import timm
+    import torch
+    from PIL import Image
+    from safetensors.torch import save_file
+
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 24), ("test", 4)):
+        for label in ("cat", "dog", "frog"):
+            (folder / split / label).mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / label / f"{index}.png")
+    torch.manual_seed(0)
+    model = timm.create_model("deit_tiny_patch16_224")
+    halves = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    save_file(halves, folder / "deit.safetensors")
+    return [
+        f"model.checkpoint={folder / 'deit.safetensors'}",
+        f"task.train={folder / 'train'}",
+        f"task.test={folder / 'test'}",
+        "task.search_examples=12",
+        "teach.batch_size=8",
+        "tune.batch_size=8",
+    ]
+
+
+EXTRA = {
+    "02_bert_sst2": reviews,
+    "04_deit_cifar10": pictures,
+    "05_llama_stories": stories,
+}
 
 
 def run(example: Path, folder: Path) -> None:

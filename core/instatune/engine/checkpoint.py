@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle  # noqa: TID251 - only the name of the error that torch's safe loader raises
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,12 @@ def save(
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            # torch puts an error of its own in front of "no space left".
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def restore(
@@ -71,15 +74,8 @@ def restore(
         return Position(
             step=position["step"], seconds=seconds, curve=curve, earlier_seconds=seconds
         )
-    except (
-        RuntimeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # damaged bytes make torch's safe loader raise almost anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise StoreError(
-            f"{path}: damaged checkpoint ({str(error).splitlines()[0]}); delete the file to start"
-            " this stage anew"
+            f"{path}: damaged checkpoint ({reason}); delete the file to start this stage anew"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from instatune.engine.batches import BatchPlan
 from instatune.engine.store import Store
+from instatune.errors import PluginError, StoreError
 from instatune.interfaces import (
     Batch,
     Evaluation,
@@ -141,6 +143,8 @@ class Evaluator:
     def _one(self, architecture: Architecture) -> Evaluation:
         try:
             values = {name: self._value(name, architecture) for name in self.objectives}
+        except StoreError:  # a full disk is no failure of the network
+            raise
         except Exception as error:
             if self.max_failures <= 0:
                 raise
@@ -160,13 +164,20 @@ class Evaluator:
         measured.objective.measure([architecture], self.bench, told.append)
         if len(told) != 1:
             raise _wrong_count(measured.part, len(told))
+        if not isfinite(told[0].value):
+            raise _not_finite(measured.part, told[0].value, architecture)
         self.store.put(*place, data, told[0])
         return told[0]
 
 
-def _wrong_count(part: Part, count: int) -> Exception:
-    from instatune.errors import PluginError
+def _not_finite(part: Part, value: float, architecture: Architecture) -> PluginError:
+    return PluginError(
+        f"objective {part.name!r} of {part.distribution}: measured {value} for"
+        f" {architecture.as_dict()}; it must give a finite number, or raise an error"
+    )
 
+
+def _wrong_count(part: Part, count: int) -> PluginError:
     return PluginError(
         f"objective {part.name!r} of {part.distribution}: measured {count} values for 1"
         " architecture; it must call `done` once for each"

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import attrs
 
+from instatune.errors import StoreError
 from instatune.interfaces import Progress, Reporter, Summary
 
 Item = TypeVar("Item")
@@ -64,10 +65,24 @@ class Events:
         self._tell(lambda reporter: reporter.message(text))
 
     def finished(self, summary: Summary) -> tuple[Path, ...]:
-        """See :class:`Reporter`."""
+        """See :class:`Reporter`.
+
+        Raises:
+            StoreError: A report could not be written, e.g. on a full disk; others are there.
+        """
         written: list[Path] = []
-        self._tell(lambda reporter: written.extend(reporter.finished(summary)))
+        unwritten: list[StoreError] = []
+
+        def write(reporter: Reporter) -> None:
+            try:
+                written.extend(reporter.finished(summary))
+            except StoreError as error:  # the user's to mend, unlike a fault of the reporter
+                unwritten.append(error)
+
+        self._tell(write)
         self._write("finished", files=[str(path) for path in written])
+        if unwritten:
+            raise unwritten[0]
         return tuple(written)
 
     def failed(self, error: BaseException) -> None:

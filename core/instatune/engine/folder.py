@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import attrs
 
 from instatune.errors import RunLockedError, StoreError
 from instatune.files import read_json, write_json
+
+_PART = re.compile(r"\..+\.[0-9a-f]{32}\.part")  # names that instatune.files gives
 
 
 @attrs.frozen(kw_only=True)
@@ -46,10 +50,40 @@ class RunFolder:
         self.subnets = path / "subnets"
         self.store = path / "evaluations.sqlite"
 
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written; only its owner may call this."""
+        for folder in (self.path, self.teacher, self.supernet, self.path / "report"):
+            for path in folder.glob(".*.part"):
+                if _PART.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+        for path in (
+            self.path / ".verify",
+            *self.subnets.glob(".*.part"),
+            *self.subnets.glob(".*.old"),
+        ):
+            shutil.rmtree(path, ignore_errors=True)
+
     def record(self, stage: str) -> StageRecord | None:
         """What is known of a finished stage; None if it never finished."""
         found = self._records().get(stage)
-        return None if found is None else StageRecord(**found)
+        if found is None:
+            return None
+        try:
+            return StageRecord(**found)
+        except TypeError as error:
+            raise self._damaged(f"no record of stage {stage!r}") from error
+
+    def reopen(self, stage: str) -> None:
+        """Forget that a stage and those after it finished: what it wrote is about to change.
+
+        Without this, a run that is killed between the new files and their record would take them
+        for the old ones when it is told to go back to the old settings.
+        """
+        records = self._records()
+        names = list(records)  # stages finish in their order
+        if stage in names:
+            kept = names[: names.index(stage)]
+            write_json(self.path / "stages.json", {name: records[name] for name in kept})
 
     def finish(self, stage: str, record: StageRecord) -> None:
         """Remember a finished stage."""
@@ -66,20 +100,37 @@ class RunFolder:
         """
         import fcntl
 
-        with (self.path / "lock").open("a+", encoding="utf-8") as file:
+        with self._lock_file() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 file.seek(0)
                 raise RunLockedError(
                     f"{self.path}: another process ({file.read().strip() or 'unknown'}) works in"
                     " this run folder; wait for it, or give another run_dir"
                 ) from error
             file.truncate(0)
-            file.write(f"pid {os.getpid()}")
-            file.flush()
+            with suppress(OSError):  # a full disk: the lock holds without the name of its owner
+                os.write(file.fileno(), f"pid {os.getpid()}".encode())
             yield
+
+    def _lock_file(self) -> TextIO:
+        path = self.path / "lock"
+        try:
+            return path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise StoreError(
+                f"{path}: cannot be written: {error.strerror}; make the folder writable, or set"
+                " another run_dir"
+            ) from error
 
     def _records(self) -> dict[str, Any]:
         path = self.path / "stages.json"
-        return dict(read_json(path)) if path.exists() else {}
+        records = read_json(path) if path.exists() else {}
+        if not isinstance(records, dict):
+            raise self._damaged("not a mapping of stages")
+        return records
+
+    def _damaged(self, reason: str) -> StoreError:
+        path = self.path / "stages.json"
+        return StoreError(f"{path}: damaged ({reason}); delete it and run again")

@@ -16,8 +16,9 @@ import attrs
 import torch
 from torch import Tensor
 
+from instatune.engine.gradients import ProjectSub
 from instatune.errors import PluginError, TrainingError
-from instatune.interfaces import Batch, Draw, LossWeights, Moment, Schedule
+from instatune.interfaces import Batch, Draw, LossWeights, Moment, Role, Schedule
 from instatune.space import Architecture
 
 
@@ -31,12 +32,14 @@ class ElasticStep:
         task_loss: Loss on the labels, scalar, mean over the batch.
         schedule: Weights of the terms, and the distance between two networks.
         backward: Adds the gradients of a scalar, e.g. ``accelerator.backward``.
+        combine: Takes the gradients of each network and combines them; None to add them up.
     """
 
     logits: Callable[[Architecture, Batch], Tensor]
     task_loss: Callable[[Tensor, Batch], Tensor]
     schedule: Schedule
     backward: Callable[[Tensor], None]
+    combine: ProjectSub | None = None
 
 
 def elastic_backward(
@@ -58,7 +61,7 @@ def elastic_backward(
 
     Returns:
         Loss by role, averaged over the networks that play it (for people: what is differentiated
-        is the sum).
+        is the sum); ``conflicts``, the share of conflicting gradients so far, if they are combined.
 
     Raises:
         PluginError: Sampler and schedule do not fit, or a weight is no weight.
@@ -67,7 +70,7 @@ def elastic_backward(
     passes = _Passes(step=step, batch=batch, teacher=teacher, moment=moment)
     for draw in draws:
         passes.add(draw)
-    return passes.report()
+    return passes.report() | passes.combined()
 
 
 class _Passes:
@@ -87,15 +90,24 @@ class _Passes:
         self._check(weights, draw)
         learns = bool(weights.task or weights.teacher or weights.supernet)
         # A largest network that learns nothing may still have to teach the others.
-        if learns or draw.role == "largest":
+        if learns or (draw.role == "largest" and self._teaches()):
             with torch.set_grad_enabled(learns):
                 logits = self.step.logits(draw.architecture, self.batch)
             if learns:
                 loss = self._loss(logits, weights, draw)
                 self.step.backward(loss)
                 self.losses.append((draw.role, loss.detach()))
+            if self.step.combine is not None:
+                self.step.combine.take(draw.role)
             if draw.role == "largest":
                 self.supernet = logits.detach()
+
+    def combined(self) -> dict[str, float]:
+        """Give the weights their gradient, if it is not there yet."""
+        if self.step.combine is None:
+            return {}
+        self.step.combine.give()
+        return {"conflicts": self.step.combine.conflict_rate}
 
     def report(self) -> dict[str, float]:
         """Losses by role; the one place that waits for the device."""
@@ -122,6 +134,11 @@ class _Passes:
         if weights.supernet:
             terms.append(weights.supernet * self._to_supernet(logits, weights, draw))
         return torch.stack([term.float() for term in terms]).sum()
+
+    def _teaches(self) -> bool:
+        """Whether a network of this step may learn from the largest one."""
+        roles: tuple[Role, ...] = ("sampled", "smallest")
+        return any(self.step.schedule.weights(self.moment, role).supernet for role in roles)
 
     def _to_teacher(self, logits: Tensor, weights: LossWeights, draw: Draw) -> Tensor:
         if self.teacher is None:

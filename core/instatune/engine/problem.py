@@ -21,6 +21,7 @@ from instatune.interfaces import (
 )
 from instatune.plugin.entries import ObjectiveEntry
 from instatune.plugin.registry import load_target
+from instatune.space import Anatomy, SearchSpace
 from instatune.space.search_space import Genotypes
 from instatune.spec.plan import Part
 
@@ -29,11 +30,29 @@ ExactFunction = Callable[[Genotypes], NDArray[np.float64]]
 
 def make_problem(shop: Workshop, evaluator: Evaluator) -> Problem:
     """State the search problem of a run."""
-    exact = _exact_functions(evaluator)
+    bench = evaluator.bench
+    exact = exact_functions(shop, bench.space, bench.anatomy)
+    return state_problem(shop, bench.space, exact, partial(_full_value, evaluator, exact))
+
+
+def state_problem(
+    shop: Workshop,
+    space: SearchSpace,
+    exact: dict[str, ExactFunction],
+    full_value: Callable[[str], float],
+) -> Problem:
+    """State the search problem of a run without anything to measure on.
+
+    Args:
+        shop: For the plan.
+        space: Where to search.
+        exact: From :func:`exact_functions`.
+        full_value: Value of an objective for the full model, which relative bounds are factors of.
+    """
     return Problem(
-        space=evaluator.bench.space,
+        space=space,
         aims=tuple(_aim(part) for part in shop.plan.objectives),
-        limits=_limits(shop, evaluator, exact),
+        limits=_limits(shop, exact, full_value),
         budget=shop.plan.spec.search.evaluations,
         exact=exact,
         make_predictor=_predictor_maker(shop.plan.predictor),
@@ -47,12 +66,14 @@ def make_strategy(shop: Workshop, problem: Problem, rng: np.random.Generator) ->
     return strategy
 
 
-def _exact_functions(evaluator: Evaluator) -> dict[str, ExactFunction]:
-    bench = evaluator.bench
+def exact_functions(
+    shop: Workshop, space: SearchSpace, anatomy: Anatomy
+) -> dict[str, ExactFunction]:
+    """All objectives that follow from the architecture alone, as functions of genotypes."""
     return {
-        name: partial(measured.objective.exact, bench.space, bench.anatomy)
-        for name, measured in evaluator.objectives.items()
-        if isinstance(measured.objective, ExactObjective)
+        name: partial(objective.exact, space, anatomy)
+        for name, objective in shop.objectives.items()
+        if isinstance(objective, ExactObjective)
     }
 
 
@@ -62,11 +83,11 @@ def _aim(part: Part) -> Aim:
 
 
 def _limits(
-    shop: Workshop, evaluator: Evaluator, exact: dict[str, ExactFunction]
+    shop: Workshop, exact: dict[str, ExactFunction], full_value: Callable[[str], float]
 ) -> tuple[Limit, ...]:
     limits = []
     for name, constraint in shop.plan.spec.constraints.items():
-        unit = _full_value(evaluator, exact, name) if constraint.relative else 1.0
+        unit = full_value(name) if constraint.relative else 1.0
         limits.append(
             Limit(
                 name=name,

@@ -10,6 +10,8 @@ from instatune.files import read_json
 from instatune.interfaces import Measurement, Row
 from instatune.space import Architecture
 
+_FRONT = ("evaluated", "random", "front", "chosen", "references")
+
 _NAMES = {
     "largest": "largest sub-network",
     "smallest": "smallest sub-network",
@@ -21,7 +23,12 @@ _NAMES = {
 
 def read_front(folder: RunFolder) -> dict[str, Any]:
     """What the search stage wrote."""
-    return dict(read_json(folder.path / "front.json"))
+    return dict(read_json(folder.path / "front.json", _FRONT))
+
+
+def read_verified(folder: RunFolder) -> dict[str, Any]:
+    """What the verify stage wrote."""
+    return dict(read_json(folder.path / "verified.json", ("exactness", "test", "plain")))
 
 
 def chosen_rows(front: Mapping[str, Any]) -> list[Row]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import torch
 
 from instatune.engine.environment import environment
 from instatune.engine.events import Events
@@ -18,8 +20,8 @@ from instatune.engine.folder import RunFolder, StageRecord
 from instatune.engine.stages import STAGES, Stage
 from instatune.engine.summary import summarise
 from instatune.engine.workshop import Workshop
-from instatune.errors import SpecError, StoreError
-from instatune.files import write_json, write_text
+from instatune.errors import SpecError, StoreError, TrainingError
+from instatune.files import full, is_full, write_json, write_text
 from instatune.interfaces import Reporter, Row, Summary
 from instatune.plugin.manager import Plugins
 from instatune.plugin.registry import load_target
@@ -103,6 +105,7 @@ def run_plan(made: Plan, plugins: Plugins, *, stop_after: str | None = None) -> 
     stages = _until(stop_after)
     folder = RunFolder(made.run_dir)
     with folder.locked():
+        folder.sweep()
         events = Events(_reporters(made), folder.path / "events.jsonl")
         shop = Workshop(made, plugins, folder, events)
         try:
@@ -126,15 +129,40 @@ def _run_stage(stage: Stage, shop: Workshop) -> None:
     started = time.monotonic()  # what a stage reads is loaded for its key: data, for example
     key = _key(stage, shop)
     shop.keys[stage.name] = key
-    known = shop.folder.record(stage.name)
-    if known is not None and known.key == key and not stage.always:
+    if _is_done(stage, key, shop.folder):
         shop.events.stage_skipped(stage.name)
         return
     shop.events.stage_started(stage.name, stage.about)
-    outcome = stage.run(shop)
+    with _explained(stage.name, shop.folder):
+        outcome = stage.run(shop)
     seconds = time.monotonic() - started + outcome.earlier_seconds
     shop.folder.finish(stage.name, StageRecord(key=key, seconds=seconds, outcome=outcome.text))
+    for path in outcome.scratch:
+        path.unlink(missing_ok=True)
     shop.events.stage_finished(stage.name, seconds, outcome.text)
+
+
+@contextmanager
+def _explained(stage: str, folder: RunFolder) -> Iterator[None]:
+    """Turn what the machine lacks into what can be done about it, wherever it shows."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"{stage}: out of memory; use a smaller batch_size or precision: bf16"
+        ) from error
+    except OSError as error:
+        if is_full(error):
+            raise full(Path(error.filename or folder.path)) from error
+        raise
+
+
+def _is_done(stage: Stage, key: str, folder: RunFolder) -> bool:
+    """Whether a stage finished with this key, and what it wrote is still there."""
+    known = folder.record(stage.name)
+    if known is None or known.key != key or stage.always:
+        return False
+    return all(path.exists() for path in stage.writes(folder))
 
 
 def _key(stage: Stage, shop: Workshop) -> str:

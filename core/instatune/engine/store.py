@@ -40,7 +40,11 @@ class Store:
         self.path = path
         with self._explained():
             self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
 
     def get(
         self, supernet: str, architecture: Architecture, objective: str, data: str

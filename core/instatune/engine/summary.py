@@ -11,7 +11,13 @@ import attrs
 
 from instatune.engine.environment import environment
 from instatune.engine.progressing import Scale
-from instatune.engine.rows import architecture_of, chosen_rows, read_front, reference_rows
+from instatune.engine.rows import (
+    architecture_of,
+    chosen_rows,
+    read_front,
+    read_verified,
+    reference_rows,
+)
 from instatune.engine.stages.order import space
 from instatune.engine.stages.verify import TOLERANCE
 from instatune.engine.workshop import Workshop
@@ -28,7 +34,7 @@ _SIZE = AimInfo(name="params", label="parameters", unit="", goal="min", exact=Tr
 def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     """Read everything back; costs no training and no measuring."""
     front = read_front(shop.folder)
-    verified = read_json(shop.folder.path / "verified.json")
+    verified = read_verified(shop.folder)
     exports = read_json(shop.folder.path / "exports.json")
     found = space(shop)
     sized = partial(_sized, found, parameters(shop.anatomy))
@@ -137,7 +143,7 @@ def _facts(shop: Workshop) -> dict[str, str]:
     return {
         "model": plan.spec.model.checkpoint,
         "task": f"{plan.task.name}: {splits.description}" if splits.description else plan.task.name,
-        "classes": str(len(splits.labels)),
+        **({"classes": str(len(splits.labels))} if splits.labels else {}),
         "examples": "{:,} to tune, {:,} to search, {:,} to test".format(*sizes),
         "space": f"{space(shop).size:,} sub-networks",
         "ordering": plan.ordering.name,

@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from instatune.files import replacing
+from instatune.engine.precision import resolve_precision
+from instatune.engine.weights import replacing_tensors
 from instatune.interfaces import Batch, Progress
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ class Teacher:
         """Make the teacher of a run; its logits are computed once if the pipeline allows it."""
         if not shop.task.deterministic:
             return cls(shop=shop, model=shop.model_from("teacher").to(shop.device))
-        path = shop.folder.teacher / f"logits-{shop.keys['teach'][:12]}.safetensors"
+        how = resolve_precision(shop.plan.spec.tune.precision, shop.device)
+        path = shop.folder.teacher / f"logits-{how}-{shop.keys['teach'][:12]}.safetensors"
         table = _read(path)
         if table is None:
             table = _compute(shop)
-            with replacing(path) as temporary:
+            with replacing_tensors(path) as temporary:
                 save_file({"logits": table}, temporary)
         return cls(shop=shop, table=table.to(shop.device))
 

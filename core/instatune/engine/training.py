@@ -20,7 +20,9 @@ from torch import nn
 from instatune.engine import checkpoint
 from instatune.engine.checkpoint import Position
 from instatune.engine.seeds import derive
+from instatune.engine.weights import save_weights
 from instatune.errors import TrainingError
+from instatune.files import write_json
 from instatune.interfaces import Batch, CurvePoint, Moment, Progress
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def train(training: Training) -> Position:
         The final position, with the curve and the seconds of all tries.
 
     Raises:
-        TrainingError: The loss is not a number, or memory ran out.
+        TrainingError: The loss or a weight is not a number.
         StoreError: A damaged checkpoint, or no space for a new one.
     """
     optimizer = _adamw(training)
@@ -92,12 +94,18 @@ def train(training: Training) -> Position:
     except KeyboardInterrupt:
         loop.save()
         raise
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"{training.stage}: out of memory; use a smaller batch_size or precision: bf16"
-        ) from error
-    training.checkpoint.unlink(missing_ok=True)
+    _require_finite(training)
     return loop.position
+
+
+def keep(training: Training, position: Position) -> None:
+    """Write weights and curve beside the checkpoint.
+
+    The checkpoint stays until the stage is on record: the disk may be full, the process killed.
+    """
+    folder = training.checkpoint.parent
+    save_weights(training.model, folder / "model.safetensors")
+    write_json(folder / "curve.json", [attrs.asdict(point) for point in position.curve])
 
 
 def learning_rate(settings: TrainingSection, step: int, total: int) -> float:
@@ -106,6 +114,17 @@ def learning_rate(settings: TrainingSection, step: int, total: int) -> float:
     if step < warm:
         return settings.lr * (step + 1) / warm
     return settings.lr * max(0.0, (total - step) / max(1, total - warm))
+
+
+def _require_finite(training: Training) -> None:
+    """The loss tells of weights that are not finite one step later: too late after the last one."""
+    broken = [n for n, p in training.model.named_parameters() if not bool(p.isfinite().all())]
+    if broken:
+        training.checkpoint.unlink(missing_ok=True)  # to go on from it would end here again
+        raise TrainingError(
+            f"{training.stage}: {len(broken)} tensors are not finite after the last step, the first"
+            f" is {broken[0]}; use a smaller {training.stage}.lr or precision: fp32"
+        )
 
 
 def _adamw(training: Training) -> torch.optim.AdamW:
@@ -164,8 +183,9 @@ class _Loop:
     def _step(self) -> dict[str, float]:
         training, step = self.training, self.position.step
         epoch, index = divmod(step, training.steps_per_epoch)
-        batch = self._on_device(self._plan(epoch)[index])
+        # Before the batch is made: what ``collate`` augments at random is a function of it too.
         torch.manual_seed(derive(training.seed, training.stage, "step", step))
+        batch = self._on_device(self._plan(epoch)[index])
         training.model.train()
         moment = Moment(
             step=step,

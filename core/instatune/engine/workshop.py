@@ -190,8 +190,8 @@ class Workshop:
             load_model(model, path)
         except (SafetensorError, OSError, RuntimeError) as error:
             raise StoreError(
-                f"{path}: damaged ({str(error).splitlines()[0]}); delete"
-                f" {self.folder.path / 'stages.json'} and run again"
+                f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again: its"
+                " stage is then repeated"
             ) from error
         return model.eval()
 

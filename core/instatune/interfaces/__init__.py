@@ -12,7 +12,7 @@ from instatune.interfaces.ordering import Ordering, Probe
 from instatune.interfaces.predictor import Prediction, Predictor
 from instatune.interfaces.quantizer import Quantizer
 from instatune.interfaces.reporter import Progress, Reporter
-from instatune.interfaces.sampler import Draw, Role, Sampler
+from instatune.interfaces.sampler import Draw, Gauge, Role, Sampler
 from instatune.interfaces.schedule import LossWeights, Moment, Schedule
 from instatune.interfaces.strategy import Aim, Limit, Problem, Strategy
 from instatune.interfaces.summary import AimInfo, CurvePoint, Row, Summary, Trace
@@ -52,6 +52,7 @@ __all__ = [
     "Executor",
     "Exporter",
     "Features",
+    "Gauge",
     "Limit",
     "LossWeights",
     "Measurement",

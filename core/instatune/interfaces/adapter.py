@@ -35,7 +35,8 @@ class Adapter(ABC):
 
         Args:
             checkpoint: Folder, or name on a hub.
-            n_outputs: Number of classes (1 for regression).
+            n_outputs: Number of classes (1 for regression); 0: the checkpoint's own head stays, as
+                language tasks ask, whose splits have no labels.
             generator: Source of randomness for a new head.
 
         Raises:
@@ -52,7 +53,10 @@ class Adapter(ABC):
 
     @abstractmethod
     def logits(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Run the model, full or sliced: ``[examples, outputs]``."""
+        """Run the model, full or sliced: ``[examples, outputs]``.
+
+        Language models give ``[examples, tokens, words]``, and 0 where a token is padding.
+        """
 
     @abstractmethod
     def processor(self, checkpoint: str) -> Any:

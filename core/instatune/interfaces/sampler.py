@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from instatune.space import Architecture, SearchSpace
+    from instatune.space.search_space import Genotypes
 
 Role: TypeAlias = Literal["largest", "sampled", "smallest"]
 
@@ -21,6 +24,20 @@ class Draw:
 
     architecture: Architecture
     role: Role
+
+
+@attrs.frozen(kw_only=True)
+class Gauge:
+    """What a sampler may ask about networks before it chooses.
+
+    Attributes:
+        macs: Exact MACs ``[rows]`` of genotypes ``[rows, genes]``; cheap.
+        loss: Task loss of a network on the batch of this step, without dropout or gradients; costs
+            a forward pass.
+    """
+
+    macs: Callable[[Genotypes], NDArray[np.float64]]
+    loss: Callable[[Architecture], float]
 
 
 class Sampler(ABC):
@@ -49,3 +66,20 @@ class Sampler(ABC):
         Raises:
             SpaceError: The space is too small for this rule.
         """
+
+    def draw_with(
+        self, gauge: Gauge, space: SearchSpace, step: int, total_steps: int, rng: np.random.Generator
+    ) -> tuple[Draw, ...]:
+        """Choose the networks of one optimiser step with a look at their cost or loss.
+
+        This is what core calls. The default leaves the gauge alone and calls :meth:`draw`; a rule
+        that cannot do without it overrides both, and lets ``draw`` raise :class:`PluginError`.
+
+        Args:
+            gauge: Measures candidates.
+            space: As for :meth:`draw`, like everything else.
+            step: From 0.
+            total_steps: Length of the training.
+            rng: The only source of randomness.
+        """
+        return self.draw(space, step, total_steps, rng)

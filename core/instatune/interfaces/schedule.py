@@ -73,19 +73,22 @@ class Schedule(ABC):
         """Distance of two heads. The default is ``ρ² KL(teacher ‖ student)``.
 
         Args:
-            student: Logits ``[examples, classes]`` with a graph.
-            teacher: Logits ``[examples, classes]`` without one.
+            student: Logits ``[examples, classes]`` with a graph, of a language model
+                ``[examples, tokens, words]``.
+            teacher: Logits of the same shape without one.
             temperature: ρ.
 
         Returns:
-            Scalar in nats, mean over examples.
+            Scalar in nats, mean over examples, of a language model over all tokens.
 
         Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
         """
         from torch.nn import functional
 
-        log_student = functional.log_softmax(student.float() / temperature, dim=-1)
-        log_teacher = functional.log_softmax(teacher.float() / temperature, dim=-1)
+        rows = student.flatten(0, -2), teacher.flatten(0, -2)
+        log_student, log_teacher = (
+            functional.log_softmax(logits.float() / temperature, dim=-1) for logits in rows
+        )
         divergence = functional.kl_div(
             log_student, log_teacher, reduction="batchmean", log_target=True
         )

@@ -28,7 +28,7 @@ class Splits:
         train: To tune on.
         search: Carved from the training data; strategies and the choice of networks see only this.
         test: Looked at once, for the networks that search chose.
-        labels: Names of the classes, by index.
+        labels: Names of the classes, by index; empty where outputs are words of a language model.
         fingerprint: Changes whenever any example changes; part of every stored measurement's key.
         description: One sentence for the report: what it is and where it comes from.
     """

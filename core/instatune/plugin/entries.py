@@ -138,7 +138,8 @@ class ScheduleEntry(Entry):
     """A rule that weighs the terms of the training loss.
 
     Attributes:
-        needs_largest: Whether the largest network teaches the others in the same step.
+        needs_largest: Whether each step must draw the largest network, as when it teaches the
+            others.
         needs_teacher: Whether a separately fine-tuned teacher can get a weight above zero.
     """
 

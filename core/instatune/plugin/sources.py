@@ -25,6 +25,8 @@ from instatune.errors import PluginError
 
 MAJOR = 1
 GROUP = f"instatune.v{MAJOR}"
+_UNKNOWN = "unknown"
+_DAMAGED = "the metadata of its distribution is damaged; install it again"
 _GROUPS = re.compile(r"instatune\.v(\d+)")
 
 
@@ -125,18 +127,26 @@ def _entry_points() -> Iterator[metadata.EntryPoint]:
 
 
 def _installed(point: metadata.EntryPoint, major: int) -> Source:
+    name, version, fault = _name(point.dist), "", _DAMAGED
+    if name != _UNKNOWN and point.dist:
+        version = str(point.dist.version)
+        fault = _other_hooks(major) or _other_core(point.dist) or _no_module(point)
     return Source(
-        distribution=_name(point.dist),
-        version=str(point.dist.version) if point.dist else "",
+        distribution=name,
+        version=version,
         entry_point=point.name,
         module=point.module,
         load=partial(import_module, point.module),
-        fault=_other_hooks(major) or _other_core(point.dist) or _no_module(point),
+        fault=fault,
     )
 
 
 def _name(distribution: metadata.Distribution | None) -> str:
-    return str(distribution.metadata["Name"]) if distribution else "unknown"
+    """Name of a distribution; what becomes of damaged metadata depends on Python's version."""
+    try:
+        return str(distribution.metadata["Name"] or _UNKNOWN) if distribution else _UNKNOWN
+    except Exception:
+        return _UNKNOWN
 
 
 def _other_hooks(major: int) -> str:
@@ -149,9 +159,9 @@ def _other_hooks(major: int) -> str:
     )
 
 
-def _other_core(distribution: metadata.Distribution | None) -> str:
+def _other_core(distribution: metadata.Distribution) -> str:
     """Compare what the plugin requires with what runs: pip does not look again after upgrades."""
-    for text in (distribution.requires if distribution else None) or ():
+    for text in distribution.requires or ():
         try:
             needed = Requirement(text)
         except InvalidRequirement:

@@ -63,6 +63,7 @@ class Group:
         attributes: Numbers to keep in step.
         stack: Stack that the group lives in, None outside of stacks.
         layer: Index of its layer in that stack.
+        also_outgoing: Further weights that read the units, where several layers share them.
     """
 
     name: str
@@ -73,6 +74,12 @@ class Group:
     attributes: tuple[Attribute, ...] = ()
     stack: str | None = None
     layer: int | None = None
+    also_outgoing: tuple[Cut, ...] = ()
+
+    @property
+    def readers(self) -> tuple[Cut, ...]:
+        """All weights that read the units."""
+        return (self.outgoing, *self.also_outgoing)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,10 +125,12 @@ class Attention:
     Attributes:
         group: Group of the heads.
         unit: Size of one head (of all query heads of one unit).
+        home: Stack and layer of the product, where its group is shared by several layers.
     """
 
     group: str
     unit: int
+    home: tuple[str, int] | None = None
 
 
 @attrs.frozen(kw_only=True)

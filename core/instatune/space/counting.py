@@ -32,7 +32,8 @@ def macs(anatomy: Anatomy, tokens: int | None = None) -> Polynomial:
     ]
     for attention in anatomy.attentions:
         group = anatomy.group(attention.group)
-        terms.append(Term(2 * length**2 * attention.unit, (group.name,), _home(group)))
+        home = attention.home or _home(group)
+        terms.append(Term(2 * length**2 * attention.unit, (group.name,), home))
     return Polynomial.of(terms)
 
 

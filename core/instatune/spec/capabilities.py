@@ -21,6 +21,7 @@ def misfits(parts: Parts, document: Document, plugins: Plugins) -> Iterator[Prob
     ``needs_teacher`` of a schedule has no check: the stage ``teach`` makes one in every run.
     """
     yield from _largest(parts, document, plugins)
+    yield from _gradients(parts, document, plugins)
     yield from _predictor(parts, document, plugins)
     yield from _objectives(parts, document)
     for section in ("space", "exporters", "reporters"):
@@ -33,16 +34,35 @@ def _largest(parts: Parts, document: Document, plugins: Plugins) -> Iterator[Pro
         return
     draws = cast("SamplerEntry", sampler.entry).draws_largest
     if cast("ScheduleEntry", loss.entry).needs_largest and not draws:
-        fitting = [
+        yield document.problem(
+            ("tune", "loss"),
+            f"{loss.name!r} needs the largest sub-network in each step, sampler {sampler.name!r} "
+            f"does not draw it; use {_drawing(plugins) or 'another loss'}",
+        )
+
+
+def _gradients(parts: Parts, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    tune, sampler = document.at(("tune",)), parts.get(("tune", "sampler"))
+    if sampler is None or not isinstance(tune, dict) or tune.get("gradients") != "project_sub":
+        return
+    if not cast("SamplerEntry", sampler.entry).draws_largest:
+        yield document.problem(
+            ("tune", "gradients"),
+            "'project_sub' needs the largest sub-network in each step, sampler "
+            f"{sampler.name!r} does not draw it; use 'gradients: sum', or sampler "
+            f"{_drawing(plugins) or 'of another kind'}",
+        )
+
+
+def _drawing(plugins: Plugins) -> str:
+    """Samplers that train the largest network in each step."""
+    return _either(
+        [
             offer.entry.name
             for offer in plugins["samplers"].offers()
             if cast("SamplerEntry", offer.entry).draws_largest
         ]
-        yield document.problem(
-            ("tune", "loss"),
-            f"{loss.name!r} needs the largest sub-network in each step, sampler {sampler.name!r} "
-            f"does not draw it; use {_either(fitting) or 'another loss'}",
-        )
+    )
 
 
 def _predictor(parts: Parts, document: Document, plugins: Plugins) -> Iterator[Problem]:
@@ -92,4 +112,5 @@ def _twice(
 
 
 def _either(names: Sequence[str]) -> str:
-    return " or ".join(repr(name) for name in names)
+    *others, last = ["", *map(repr, names)]
+    return " or ".join(text for text in (", ".join(filter(None, others)), last) if text)

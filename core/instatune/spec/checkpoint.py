@@ -1,4 +1,4 @@
-"""Where a checkpoint lies: ``package:NAME/folder`` in an installed package, a folder, or a hub.
+"""Where a checkpoint lies: in a package (``package:NAME/folder``), a folder, a file, or a hub.
 
 Packages are found by their metadata and never imported: the one of the demo would import torch.
 """
@@ -15,6 +15,9 @@ from packaging.utils import canonicalize_name
 from instatune.errors import CheckpointError
 
 SCHEME = "package:"
+WEIGHTS = ".safetensors"
+"""Suffix of a file that is a checkpoint by itself; whether that is enough is the adapter's say."""
+
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
@@ -25,7 +28,8 @@ def locate(checkpoint: str) -> str:
         checkpoint: As the spec says it.
 
     Returns:
-        Absolute path of a folder, or the name on a hub, unchanged: hubs are not asked.
+        Absolute path of a folder or a file of weights, or the name on a hub, unchanged: hubs are
+        not asked.
 
     Raises:
         CheckpointError: Not there; says what to install or to correct.
@@ -35,18 +39,21 @@ def locate(checkpoint: str) -> str:
     folder = Path(checkpoint).expanduser()
     if folder.is_dir() and checkpoint:  # an empty path would mean the working directory
         return str(folder.absolute())
+    if folder.is_file() and folder.suffix == WEIGHTS:
+        return str(folder.absolute())
     if folder.is_file():
         raise CheckpointError(f"{checkpoint!r} is a file; give the folder that it lies in")
     if _HUB_NAME.fullmatch(checkpoint):
         return checkpoint
+    kind = "file" if folder.suffix == WEIGHTS else "folder"
     raise CheckpointError(
-        f"there is no folder {checkpoint!r} (looked for {folder.absolute()}); correct the path, "
-        "or give the name of a model on a hub"
+        f"there is no {kind} {checkpoint!r} (looked for {folder.absolute()}); correct the path with "
+        "`--set model.checkpoint=PATH`, or give the name of a model on a hub"
     )
 
 
 def is_local(located: str) -> bool:
-    """Whether a located checkpoint is a folder of this machine."""
+    """Whether a located checkpoint is a folder or file of this machine."""
     return Path(located).is_absolute()
 
 

@@ -66,12 +66,16 @@ class TuneSection(TrainingSection):
         start: Weights to start from: the checkpoint as the paper does, or the teacher.
         sampler: Which networks are trained in a step.
         loss: Schedule of the loss.
+        gradients: What becomes of the gradients of the networks of a step: ``sum`` adds them up,
+            ``project_sub`` first takes from those of sub-networks what works against the largest
+            network (NASViT); it needs a sampler that draws the largest.
         curve_points: How often full, random and smallest network are scored while tuning.
     """
 
     start: Literal["checkpoint", "teacher"] = "checkpoint"
     sampler: Component = attrs.field(factory=lambda: Component(name="uniform"))
     loss: Component = attrs.field(factory=lambda: Component(name="instatune"))
+    gradients: Literal["sum", "project_sub"] = "sum"
     curve_points: int = attrs.field(default=8, validator=ge(0))
 
 

@@ -70,7 +70,7 @@ def _shapes(anatomy: Anatomy, model: nn.Module) -> Iterator[str]:
 
 
 def _group(group: Group, tensors: dict[str, Tensor]) -> Iterator[str]:
-    if group.outgoing not in group.cuts:
+    if not set(group.readers) <= set(group.cuts):
         yield f"the outgoing cut of group {group.name!r} is not among its cuts"
     for cut in group.cuts:
         if cut.tensor not in tensors:

@@ -62,7 +62,9 @@ class Surgeon:
         self._units = {group.name: group.units for group in anatomy.groups}
         holders = _holders(model)
         self._cut = _sites(holders, ((g.name, cut) for g in anatomy.groups for cut in g.cuts))
-        self._outgoing = _sites(holders, ((g.name, g.outgoing) for g in anatomy.groups))
+        self._outgoing = _sites(
+            holders, ((g.name, cut) for g in anatomy.groups for cut in g.readers)
+        )
         self._numbers = tuple(
             (group.name, attribute, attribute_place(model, attribute.path))
             for group in anatomy.groups

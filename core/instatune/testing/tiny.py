@@ -265,5 +265,7 @@ def plugins() -> Plugins:
     entry: Entry = AdapterEntry(
         name="tiny", target="instatune.testing.tiny:TinyAdapter", summary="tiny transformers"
     )
-    offer = Offer(entry=entry, distribution="instatune-testing", version="", module=__name__)
+    offer = Offer(
+        entry=entry, distribution="instatune-testing", version="", module="instatune.testing"
+    )
     return Plugins(registries={"adapters": Registry(kind="adapters", entries=(offer,))})

@@ -8,11 +8,24 @@ import attrs
 
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import AdapterEntry
+from instatune_plugins.adapters.auto_config import AutoAdapterConfig
+from instatune_plugins.adapters.vit_config import VitAdapterConfig
 
 
 @attrs.frozen(kw_only=True)
 class BertAdapterConfig:
     """Settings of ``bert``.
+
+    Attributes:
+        revision: Branch, tag or commit of a model on the hub.
+    """
+
+    revision: str = "main"
+
+
+@attrs.frozen(kw_only=True)
+class LlamaAdapterConfig:
+    """Settings of ``llama``.
 
     Attributes:
         revision: Branch, tag or commit of a model on the hub.
@@ -28,7 +41,38 @@ def instatune_adapters() -> Iterator[AdapterEntry]:
         name="bert",
         target="instatune_plugins.adapters.bert:Bert",
         config=BertAdapterConfig,
-        model_types=("bert",),
+        model_types=(
+            "bert",
+            "roberta",
+            "xlm-roberta",
+            "camembert",
+            "distilbert",
+            "electra",
+            "mpnet",
+        ),
         outline="instatune_plugins.adapters.bert_outline:outline",
-        summary="BERT encoders (bert-base, MiniLM, ...) with a sequence classification head",
+        summary="BERT, RoBERTa, DistilBERT, ELECTRA, MPNet with a sequence classification head",
+    )
+    yield AdapterEntry(
+        name="auto",
+        target="instatune_plugins.adapters.auto:Auto",
+        config=AutoAdapterConfig,
+        summary="any encoder of transformers or timm with like layers, found by structure",
+    )
+    yield AdapterEntry(
+        name="llama",
+        target="instatune_plugins.adapters.llama:Llama",
+        config=LlamaAdapterConfig,
+        model_types=("llama", "mistral", "qwen2", "qwen3"),
+        outline="instatune_plugins.adapters.llama_outline:outline",
+        summary="LLaMA, Mistral, Qwen2, Qwen3 as language models; attention in whole KV groups",
+    )
+    yield AdapterEntry(
+        name="vit",
+        target="instatune_plugins.adapters.vit:Vit",
+        config=VitAdapterConfig,
+        model_types=("vit", "deit", "beit"),
+        outline="instatune_plugins.adapters.vit_outline:outline",
+        summary="ViT, DeiT, BEiT-3's image encoder of timm; ViT, DeiT, BEiT of transformers",
+        requires=("timm>=1.0.31",),
     )

@@ -1,34 +1,21 @@
-"""The anatomy of BERT, from its configuration alone. Light: no torch.
+"""The anatomy of BERT and its kin, from their configuration alone. Light: no torch.
 
-Names of modules are those of ``transformers.BertForSequenceClassification``. Heads and FFN neurons
-of each layer are the units (DyNAS-T and InstaTune make the same three things elastic: depth, heads,
-FFN width).
+Heads and FFN neurons of each layer are the units (DyNAS-T and InstaTune make the same three things
+elastic: depth, heads, FFN width). Where things are is told by :mod:`bert_families`.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from instatune.errors import CheckpointError
 from instatune.space import Anatomy, Attention, Attribute, Cut, Group, Stack, Work
+from instatune_plugins.adapters.bert_families import BERT, FAMILIES, Family, find
+from instatune_plugins.adapters.encoder_config import read_json
 
-MODEL_TYPE = "bert"
-_LAYERS = "bert.encoder.layer"
+_STACK = "layers"
 _COUNTED_TOKENS = 128  # the length at which the literature counts BERT's MACs
-_SIZES = {  # what transformers takes for sizes that config.json leaves out
-    "vocab_size": 30522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-}
-_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 def outline(checkpoint: str) -> Anatomy | None:
@@ -56,146 +43,204 @@ def read_config(checkpoint: str) -> dict[str, Any] | None:
     Raises:
         CheckpointError: The folder is missing or holds something else.
     """
-    folder = Path(checkpoint).expanduser()
-    if not folder.is_dir():
-        if folder.exists() or not _HUB_NAME.fullmatch(checkpoint):
-            raise CheckpointError(
-                f"checkpoint {checkpoint}: no such folder; give a folder with config.json and "
-                "model.safetensors, or the name of a model on the hub"
-            )
-        return None
-    file = folder / "config.json"
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"checkpoint {checkpoint}: config.json is missing; give a folder that "
-            "save_pretrained wrote"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"checkpoint {checkpoint}: config.json cannot be read ({error}); download it again"
-        ) from error
-    check_family(checkpoint, config)
-    return dict(config)
+    config = read_json(checkpoint)
+    if config is not None:
+        check_family(checkpoint, config)
+    return None if config is None else dict(config)
 
 
-def check_family(checkpoint: str, config: Any) -> None:
-    """Refuse models that this adapter does not fit.
+def check_family(checkpoint: str, config: Any) -> Family:
+    """Find the family, and refuse models that this adapter does not fit.
 
     Raises:
-        CheckpointError: Another family, or a BERT that is a decoder.
+        CheckpointError: Another family, or a decoder.
     """
     found = config.get("model_type") if isinstance(config, Mapping) else None
-    if found != MODEL_TYPE:
+    family = find(found)
+    if family is None:
         raise CheckpointError(
             f"checkpoint {checkpoint}: model_type is {found!r}, adapter 'bert' fits "
-            f"{MODEL_TYPE!r}; choose a BERT checkpoint or the adapter of that family "
-            "(`instatune plugins --kind adapters`)"
+            f"{', '.join(repr(family.model_type) for family in FAMILIES)}; choose a BERT "
+            f"checkpoint or the adapter of that family ({_fitting(found)})"
         )
     if config.get("is_decoder") or config.get("add_cross_attention"):
         raise CheckpointError(
             f"checkpoint {checkpoint}: is a decoder, adapter 'bert' fits encoders; "
-            "choose a BERT encoder"
+            f"choose a {family.label} encoder"
         )
+    return family
 
 
 def anatomy_of(config: Mapping[str, Any], n_outputs: int) -> Anatomy:
-    """Describe a BERT with a classification head.
+    """Describe an encoder with a classification head.
 
     Args:
-        config: Contents of ``config.json``.
-        n_outputs: Rows of the classifier.
+        config: Contents of ``config.json``; BERT unless it says otherwise.
+        n_outputs: Rows of the classifier, 1 for regression.
 
     Raises:
-        CheckpointError: Sizes that do not make a BERT.
+        CheckpointError: Sizes that do not make such an encoder.
     """
-    sizes = _sizes(config)
-    layers = range(sizes["num_hidden_layers"])
+    family = find(config.get("model_type", BERT.model_type)) or BERT
+    sizes = _sizes(family, config)
+    longest = max_tokens(family, config)
+    layers = range(sizes["layers"])
+    shared = family.bias_table is not None
     return Anatomy(
-        family="BERT",
+        family=family.label,
         stacks=(
             Stack(
-                name="layers",
-                path=_LAYERS,
-                layers=len(layers),
-                index_attributes=("attention.self.layer_idx",),
+                name=_STACK, path=family.stack, layers=len(layers), index_attributes=family.index
             ),
         ),
-        groups=tuple(group for layer in layers for group in _groups(layer, sizes)),
-        shapes=dict(_shapes(sizes, n_outputs)),
-        work=tuple(_work(len(layers))),
-        attentions=tuple(Attention(f"heads.{layer}", sizes["head_size"]) for layer in layers),
-        tokens=min(_COUNTED_TOKENS, sizes["max_position_embeddings"]),
-        max_tokens=sizes["max_position_embeddings"],
+        groups=tuple(_groups(family, sizes)),
+        shapes=dict(_shapes(family, sizes, n_outputs)),
+        work=tuple(_work(family, sizes)),
+        attentions=tuple(
+            Attention("heads" if shared else f"heads.{layer}", sizes["head_size"], (_STACK, layer))
+            for layer in layers
+        ),
+        tokens=min(_COUNTED_TOKENS, longest),
+        max_tokens=longest,
     )
 
 
-def _sizes(config: Mapping[str, Any]) -> dict[str, int]:
-    sizes = {name: config.get(name, default) for name, default in _SIZES.items()}
-    for name, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
-            raise CheckpointError(f"config.json: {name} is {value!r}; a positive number is right")
-    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
-    if hidden % heads:
+def max_tokens(family: Family, config: Mapping[str, Any]) -> int:
+    """Longest input: some families leave the first rows of their position table to padding.
+
+    Raises:
+        CheckpointError: No row is left.
+    """
+    key, default = family.sizes["positions"]
+    rows, first = config.get(key, default), family.first_position
+    if family.pads_positions:
+        padding = config.get("pad_token_id", 1)
+        first = (padding if isinstance(padding, int) else 1) + 1
+    if rows <= first:
         raise CheckpointError(
-            f"config.json: hidden_size {hidden} is not a multiple of num_attention_heads {heads}"
+            f"config.json: {key} is {rows}; more than {first} are needed, as the first {first} "
+            "are for padding"
         )
-    return {**sizes, "head_size": hidden // heads}
+    return int(rows - first)
 
 
-def _groups(layer: int, sizes: Mapping[str, int]) -> tuple[Group, Group]:
-    at, head_size = f"{_LAYERS}.{layer}", sizes["head_size"]
-    projections = [f"{at}.attention.self.{name}" for name in ("query", "key", "value")]
-    mix = Cut(f"{at}.attention.output.dense.weight", 1, head_size)
-    shrink = Cut(f"{at}.output.dense.weight", 1)
-    heads = Group(
+def _fitting(model_type: object) -> str:
+    """Which of our adapters fits a model."""
+    from instatune_plugins.adapters import instatune_adapters
+
+    names = [e.name for e in instatune_adapters() if model_type in e.model_types]
+    if names:
+        return "adapter " + " or ".join(map(repr, names))
+    return "see `instatune plugins --kind adapters`, or try 'auto'"
+
+
+def _sizes(family: Family, config: Mapping[str, Any]) -> dict[str, int]:
+    sizes = {}
+    for name, (key, default) in family.sizes.items():
+        value = config.get(key, default)
+        if not isinstance(value, int) or value < 1:
+            raise CheckpointError(f"config.json: {key} is {value!r}; a positive number is right")
+        sizes[name] = value
+    hidden, heads = sizes["hidden"], sizes["heads"]
+    if hidden % heads:
+        keys = [family.sizes[name][0] for name in ("hidden", "heads")]
+        raise CheckpointError(
+            f"config.json: {keys[0]} {hidden} is not a multiple of {keys[1]} {heads}"
+        )
+    return {"embedding": hidden, **sizes, "head_size": hidden // heads}
+
+
+def _groups(family: Family, sizes: Mapping[str, int]) -> Iterator[Group]:
+    heads = [_heads(family, layer, sizes) for layer in range(sizes["layers"])]
+    if family.bias_table is not None:
+        yield _joined(heads, Cut(f"{family.root}.{family.bias_table}.weight", 1), family)
+    for layer in range(sizes["layers"]):
+        if family.bias_table is None:
+            yield heads[layer]
+        yield _ffn(family, layer, sizes["ffn"])
+
+
+def _heads(family: Family, layer: int, sizes: Mapping[str, int]) -> Group:
+    at, size = f"{family.stack}.{layer}", sizes["head_size"]
+    mix = Cut(f"{at}.{family.mix}.weight", 1, size)
+    incoming = [
+        Cut(f"{at}.{path}.{tensor}", 0, size)
+        for path in (family.query, family.key, family.value)
+        for tensor in ("weight", "bias")
+    ]
+    widths = (Attribute(f"{at}.{family.all_heads}", size),) if family.all_heads else ()
+    return Group(
         name=f"heads.{layer}",
         kind="heads",
-        units=sizes["num_attention_heads"],
-        cuts=(
-            *(Cut(f"{p}.{t}", 0, head_size) for p in projections for t in ("weight", "bias")),
-            mix,
-        ),
+        units=sizes["heads"],
+        cuts=(*incoming, mix),
         outgoing=mix,
-        attributes=(
-            Attribute(f"{at}.attention.self.num_attention_heads"),
-            Attribute(f"{at}.attention.self.all_head_size", head_size),
-        ),
-        stack="layers",
+        attributes=(Attribute(f"{at}.{family.head_count}"), *widths),
+        stack=_STACK,
         layer=layer,
     )
-    ffn = Group(
+
+
+def _joined(heads: list[Group], bias: Cut, family: Family) -> Group:
+    """Heads of all layers as one group: the table of biases that they share ties them together."""
+    return Group(
+        name="heads",
+        kind="heads",
+        units=heads[0].units,
+        cuts=(*(cut for group in heads for cut in group.cuts), bias),
+        outgoing=heads[0].outgoing,
+        also_outgoing=tuple(group.outgoing for group in heads[1:]),
+        attributes=(
+            Attribute(f"{family.root}.encoder.n_heads"),
+            *(attribute for group in heads for attribute in group.attributes),
+        ),
+    )
+
+
+def _ffn(family: Family, layer: int, units: int) -> Group:
+    at = f"{family.stack}.{layer}"
+    shrink = Cut(f"{at}.{family.shrink}.weight", 1)
+    incoming = [Cut(f"{at}.{family.widen}.{tensor}", 0) for tensor in ("weight", "bias")]
+    return Group(
         name=f"ffn.{layer}",
         kind="ffn",
-        units=sizes["intermediate_size"],
-        cuts=(
-            *(Cut(f"{at}.intermediate.dense.{tensor}", 0) for tensor in ("weight", "bias")),
-            shrink,
-        ),
+        units=units,
+        cuts=(*incoming, shrink),
         outgoing=shrink,
-        stack="layers",
+        stack=_STACK,
         layer=layer,
     )
-    return heads, ffn
 
 
-def _shapes(sizes: Mapping[str, int], n_outputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    hidden, wide = sizes["hidden_size"], sizes["intermediate_size"]
-    yield "bert.embeddings.word_embeddings.weight", (sizes["vocab_size"], hidden)
-    yield "bert.embeddings.position_embeddings.weight", (sizes["max_position_embeddings"], hidden)
-    yield "bert.embeddings.token_type_embeddings.weight", (sizes["type_vocab_size"], hidden)
-    yield from _norm("bert.embeddings.LayerNorm", hidden)
-    for layer in range(sizes["num_hidden_layers"]):
-        at = f"{_LAYERS}.{layer}"
-        for name in ("self.query", "self.key", "self.value", "output.dense"):
-            yield from _linear(f"{at}.attention.{name}", hidden, hidden)
-        yield from _norm(f"{at}.attention.output.LayerNorm", hidden)
-        yield from _linear(f"{at}.intermediate.dense", hidden, wide)
-        yield from _linear(f"{at}.output.dense", wide, hidden)
-        yield from _norm(f"{at}.output.LayerNorm", hidden)
-    yield from _linear("bert.pooler.dense", hidden, hidden)
-    yield from _linear("classifier", hidden, n_outputs)
+def _shapes(
+    family: Family, sizes: Mapping[str, int], n_outputs: int
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    hidden, embedding = sizes["hidden"], sizes["embedding"]
+    at = f"{family.root}.embeddings"
+    yield f"{at}.word_embeddings.weight", (sizes["vocabulary"], embedding)
+    yield f"{at}.position_embeddings.weight", (sizes["positions"], embedding)
+    if "types" in sizes:
+        yield f"{at}.token_type_embeddings.weight", (sizes["types"], embedding)
+    yield from _norm(f"{at}.LayerNorm", embedding)
+    if embedding != hidden:
+        yield from _linear(f"{family.root}.embeddings_project", embedding, hidden)
+    if family.bias_table is not None:
+        yield f"{family.root}.{family.bias_table}.weight", (sizes["buckets"], sizes["heads"])
+    for layer in range(sizes["layers"]):
+        yield from _layer(family, f"{family.stack}.{layer}", hidden, sizes["ffn"])
+    for name in family.head:
+        yield from _linear(name, hidden, n_outputs if name == family.head[-1] else hidden)
+
+
+def _layer(
+    family: Family, at: str, hidden: int, wide: int
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for name in (family.query, family.key, family.value, family.mix):
+        yield from _linear(f"{at}.{name}", hidden, hidden)
+    yield from _linear(f"{at}.{family.widen}", hidden, wide)
+    yield from _linear(f"{at}.{family.shrink}", wide, hidden)
+    for name in family.norms:
+        yield from _norm(f"{at}.{name}", hidden)
 
 
 def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -208,11 +253,13 @@ def _norm(name: str, size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield f"{name}.bias", (size,)
 
 
-def _work(layers: int) -> Iterator[Work]:
-    for layer in range(layers):
-        for name in ("query", "key", "value"):
-            yield Work(f"{_LAYERS}.{layer}.attention.self.{name}.weight")
-        for name in ("attention.output", "intermediate", "output"):
-            yield Work(f"{_LAYERS}.{layer}.{name}.dense.weight")
-    for name in ("bert.pooler.dense", "classifier"):  # read the first token only
+def _work(family: Family, sizes: Mapping[str, int]) -> Iterator[Work]:
+    if sizes["embedding"] != sizes["hidden"]:
+        yield Work(f"{family.root}.embeddings_project.weight")
+    for layer in range(sizes["layers"]):
+        for name in (family.query, family.key, family.value, family.mix):
+            yield Work(f"{family.stack}.{layer}.{name}.weight")
+        for name in (family.widen, family.shrink):
+            yield Work(f"{family.stack}.{layer}.{name}.weight")
+    for name in family.head:  # read the first token only
         yield Work(f"{name}.weight", tokens_power=0)

@@ -31,7 +31,7 @@ class DepthConfig:
 
 @attrs.frozen(kw_only=True)
 class WidthConfig:
-    """Settings of ``heads`` and ``ffn``.
+    """Settings of ``heads``, ``kv_groups`` and ``ffn``.
 
     Attributes:
         choices: Numbers of units that may be kept, in any order, e.g. ``[6, 8, 12]``.
@@ -63,6 +63,13 @@ def instatune_dimensions() -> Iterator[DimensionEntry]:
         config=WidthConfig,
         effect="width",
         summary="attention heads, per layer or for the whole model",
+    )
+    yield DimensionEntry(
+        name="kv_groups",
+        target="instatune_plugins.dimensions.kv_groups:KvGroups",
+        config=WidthConfig,
+        effect="width",
+        summary="key-value heads with their query heads, where decoders share them (GQA)",
     )
     yield DimensionEntry(
         name="ffn",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from instatune.interfaces import Ordering, Probe
-from instatune_plugins.orderings._units import per_unit
+from instatune_plugins.orderings._units import from_reading_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,9 +23,4 @@ class L1(Ordering):
 
     def importance(self, anatomy: Anatomy, probe: Probe) -> Mapping[str, Tensor]:
         """Score all groups: ``[units]`` by name, float32 on the CPU."""
-        scores = {}
-        for group in anatomy.groups:
-            weight = probe.model.get_parameter(group.outgoing.tensor).detach()
-            units = per_unit(weight, group.outgoing, group.units)
-            scores[group.name] = units.float().abs().sum(dim=1).cpu()
-        return scores
+        return from_reading_weights(anatomy, probe.model, lambda weight: weight.abs())

@@ -11,15 +11,15 @@ Really Better than One?", NeurIPS 2019, equation 3, with batches in place of sin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
 
-from instatune.errors import DataError, TrainingError
+from instatune.errors import TrainingError
 from instatune.interfaces import Ordering, Probe
-from instatune_plugins.orderings._units import per_unit
+from instatune_plugins.orderings._model import batches_of, measuring
+from instatune_plugins.orderings._units import summed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,17 +37,15 @@ class Taylor(Ordering):
             DataError: The probe has no batch.
             TrainingError: A loss or gradient is not finite.
         """
-        if not probe.batches:
-            raise DataError("ordering taylor: no training batch to look at; use at least one")
-        names = sorted({group.outgoing.tensor for group in anatomy.groups})
+        batches = batches_of(probe, "taylor")
+        names = sorted({cut.tensor for group in anatomy.groups for cut in group.readers})
         weights = {name: probe.model.get_parameter(name) for name in names}
         scores = {group.name: torch.zeros(group.units) for group in anatomy.groups}
-        with _measuring(probe.model, tuple(weights.values())):
-            for index, batch in enumerate(probe.batches):
+        with measuring(probe.model, tuple(weights.values())):
+            for index, batch in enumerate(batches):
                 products = _weight_times_gradient(probe.loss(batch), weights, index)
                 for group in anatomy.groups:
-                    units = per_unit(products[group.outgoing.tensor], group.outgoing, group.units)
-                    scores[group.name] += units.sum(dim=1).abs().cpu()
+                    scores[group.name] += summed(products, group, group.readers).abs()
         return scores
 
 
@@ -67,21 +65,3 @@ def _weight_times_gradient(
                 f"(loss {float(loss.detach())}); check the teacher, or order by l1"
             )
     return products
-
-
-@contextmanager
-def _measuring(model: nn.Module, weights: tuple[nn.Parameter, ...]) -> Iterator[None]:
-    """Evaluation mode, and gradients for these weights; both undone at the end."""
-    modes = [(module, module.training) for module in model.modules()]
-    frozen = [weight for weight in weights if not weight.requires_grad]
-    try:
-        model.eval()
-        for weight in frozen:
-            weight.requires_grad_(True)
-        with torch.enable_grad():
-            yield
-    finally:
-        for weight in frozen:
-            weight.requires_grad_(False)
-        for module, training in modes:
-            module.training = training

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 
 from instatune.interfaces import Progress
 from instatune_plugins.reporters.pace import Pace, left_text, rate_text, values_text
@@ -72,13 +73,16 @@ class Bar:
 
 
 def _live(console: Console) -> RichProgress:
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return RichProgress(
         TextColumn("   {task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f} %", markup=False),
         TextColumn("{task.fields[count]}", markup=False),
-        TextColumn("{task.fields[rest]}", markup=False, style="dim"),
+        # What does not fit into a narrow terminal is cut here, not from name, bar and count.
+        TextColumn("{task.fields[rest]}", markup=False, style="dim", table_column=rest),
         console=console,
+        expand=True,
         auto_refresh=False,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),

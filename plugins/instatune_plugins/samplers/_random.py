@@ -1,4 +1,4 @@
-"""Random draws that both samplers share."""
+"""Random draws that samplers share."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class InstaTuneConfig:
 
 @attrs.frozen(kw_only=True)
 class InPlaceConfig:
-    """Settings of ``inplace_kd``.
+    """Settings of ``in_place``.
 
     Attributes:
         rho: Temperature of the distillation.
@@ -54,9 +54,45 @@ class InPlaceConfig:
     rho: float = attrs.field(default=1.0, validator=gt(0.0))
 
 
+@attrs.frozen(kw_only=True)
+class AlphaDivergenceConfig:
+    """Settings of ``alpha_divergence``.
+
+    Attributes:
+        alpha_min: Order that punishes a student which expects too much; 0 is reversed KL.
+        alpha_max: Order that punishes one which misses something; 1 is KL.
+        clip: Largest power of the ratio of teacher and student that weighs in the gradient.
+        rho: Temperature of the distillation.
+    """
+
+    alpha_min: float = attrs.field(default=-1.0, validator=[ge(-4.0), le(0.0)])
+    alpha_max: float = attrs.field(default=1.0, validator=[gt(0.0), le(1.0)])
+    clip: float = attrs.field(default=5.0, validator=gt(0.0))
+    rho: float = attrs.field(default=1.0, validator=gt(0.0))
+
+    @clip.validator
+    def _check(self, attribute: attrs.Attribute[float], value: float) -> None:
+        if value < 1.0 - self.alpha_min:
+            raise ValueError(
+                f"clip {value} is below 1 - alpha_min = {1.0 - self.alpha_min}: the divergence "
+                "could be negative; raise clip"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class AlternateConfig:
+    """Settings of ``alternate``.
+
+    Attributes:
+        every: The super-network is trained in every so many steps; 2 is strict alternation.
+    """
+
+    every: int = attrs.field(default=2, validator=ge(2))
+
+
 @hookimpl
 def instatune_schedules() -> Iterator[ScheduleEntry]:
-    """Offer Equation 1, in-place distillation, and the plain sum of task losses."""
+    """Offer Equation 1, distillation in place, and the plain sum of task losses."""
     yield ScheduleEntry(
         name="instatune",
         target="instatune_plugins.schedules.instatune:InstaTune",
@@ -65,11 +101,25 @@ def instatune_schedules() -> Iterator[ScheduleEntry]:
         summary="labels, teacher and super-network weighed by Equation 1 of InstaTune",
     )
     yield ScheduleEntry(
-        name="inplace_kd",
-        target="instatune_plugins.schedules.inplace_kd:InPlace",
+        name="in_place",
+        target="instatune_plugins.schedules.in_place:InPlace",
         config=InPlaceConfig,
         needs_largest=True,
         summary="labels teach the largest network, which teaches all others (BigNAS)",
+    )
+    yield ScheduleEntry(
+        name="alpha_divergence",
+        target="instatune_plugins.schedules.alpha_divergence:AlphaDivergence",
+        config=AlphaDivergenceConfig,
+        needs_largest=True,
+        summary="in-place distillation by the larger of two divergences (AlphaNet, NASViT)",
+    )
+    yield ScheduleEntry(
+        name="alternate",
+        target="instatune_plugins.schedules.alternate:Alternate",
+        config=AlternateConfig,
+        needs_largest=True,
+        summary="labels only, super-network and sub-networks take turns (LLaMA-NAS)",
     )
     yield ScheduleEntry(
         name="plain",

@@ -10,6 +10,8 @@ from attrs.validators import ge, gt, lt, optional
 
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import TaskEntry
+from instatune_plugins.tasks.causal_lm_config import CausalLMConfig
+from instatune_plugins.tasks.images_config import DigitsConfig, ImageClassificationConfig
 
 
 @attrs.frozen(kw_only=True)
@@ -77,4 +79,28 @@ def instatune_tasks() -> Iterator[TaskEntry]:
         config=TextClassificationConfig,
         licence="that of the files or the dataset",
         summary="texts or pairs of texts from CSV, TSV, JSONL, Parquet files or a Hugging Face hub",
+    )
+    yield TaskEntry(
+        name="causal_lm",
+        target="instatune_plugins.tasks.causal_lm:CausalLM",
+        config=CausalLMConfig,
+        problem="causal_lm",
+        licence="that of the files",
+        summary="language modelling on text files, or on docstrings of Python's own library",
+    )
+    yield TaskEntry(
+        name="digits",
+        target="instatune_plugins.tasks.digits:Digits",
+        config=DigitsConfig,
+        licence="CC BY 4.0, part of scikit-learn",
+        summary="handwritten digits of scikit-learn, enlarged to the model's size (no download)",
+        requires=("timm>=1.0.31",),
+    )
+    yield TaskEntry(
+        name="image_classification",
+        target="instatune_plugins.tasks.image_classification:ImageClassification",
+        config=ImageClassificationConfig,
+        licence="that of the files or the dataset",
+        summary="images from a folder per class, Parquet files or a Hugging Face hub",
+        requires=("timm>=1.0.31",),
     )

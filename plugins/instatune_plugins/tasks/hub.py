@@ -5,20 +5,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from instatune.errors import DataError
-from instatune_plugins.tasks import TextClassificationConfig
 from instatune_plugins.tasks.table import Table
 
 
-def read_splits(config: TextClassificationConfig) -> tuple[Table, Table | None, Table]:
+class HubConfig(Protocol):
+    """The settings of a task that say what to read, as in ``text_classification``."""
+
+    @property
+    def dataset(self) -> str | None:
+        """Name on the hub, or a folder."""
+
+    @property
+    def subset(self) -> str | None:
+        """Configuration of the dataset."""
+
+    @property
+    def revision(self) -> str | None:
+        """Commit or tag."""
+
+    @property
+    def train_split(self) -> str:
+        """Split to tune on."""
+
+    @property
+    def test_split(self) -> str | None:
+        """Split for the end; None: found."""
+
+    @property
+    def search_split(self) -> str | None:
+        """Split for the search; None: carved."""
+
+
+def read_splits(config: HubConfig, *, images: bool = False) -> tuple[Table, Table | None, Table]:
     """Read the training, search (None: to be carved) and test split of a dataset.
+
+    Args:
+        config: Which dataset, which splits.
+        images: Whether to read columns of images too, as ``{"bytes": ..., "path": ...}``.
 
     Raises:
         DataError: ``datasets`` is not installed, or it does not find the dataset or a split.
     """
     splits = _load(config)
+    if images:
+        splits = {name: _undecoded(split) for name, split in splits.items()}
     train = _table(config, splits, config.train_split, "train_split")
     search = None
     if config.search_split is not None:
@@ -27,7 +60,7 @@ def read_splits(config: TextClassificationConfig) -> tuple[Table, Table | None, 
     return train, search, _table(config, splits, test, "test_split")
 
 
-def _load(config: TextClassificationConfig) -> Any:
+def _load(config: HubConfig) -> Any:
     try:
         import datasets
     except ImportError as error:
@@ -41,7 +74,7 @@ def _load(config: TextClassificationConfig) -> Any:
         raise DataError(_explain(config, error)) from error
 
 
-def _explain(config: TextClassificationConfig, error: Exception) -> str:
+def _explain(config: HubConfig, error: Exception) -> str:
     name = f"{config.dataset!r}" + (f" (subset {config.subset!r})" if config.subset else "")
     lines = str(error).strip().splitlines() or [""]
     reason = f"{type(error).__name__}: {lines[0]}"
@@ -57,7 +90,7 @@ def _offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def _labelled(config: TextClassificationConfig, splits: Any) -> str:
+def _labelled(config: HubConfig, splits: Any) -> str:
     """Choose the test split: GLUE and others publish theirs without labels, as -1."""
     for name in ("test", "validation", "dev"):
         if name in splits and name not in (config.train_split, config.search_split):
@@ -70,7 +103,7 @@ def _labelled(config: TextClassificationConfig, splits: Any) -> str:
     )
 
 
-def _table(config: TextClassificationConfig, splits: Any, name: str, setting: str) -> Table:
+def _table(config: HubConfig, splits: Any, name: str, setting: str) -> Table:
     if name not in splits:
         raise DataError(
             f"task.{setting}: {config.dataset!r} has no split {name!r}; it has {', '.join(splits)}"
@@ -78,11 +111,27 @@ def _table(config: TextClassificationConfig, splits: Any, name: str, setting: st
     data = splits[name]
     if len(data) == 0:
         raise DataError(f"task.{setting}: split {name!r} of {config.dataset!r} is empty")
-    plain = {c: f for c, f in data.features.items() if type(f).__name__ in ("Value", "ClassLabel")}
+    plain = {
+        column: feature
+        for column, feature in data.features.items()
+        if type(feature).__name__ in ("Value", "ClassLabel") or _is_undecoded(feature)
+    }
     names = {c: tuple(f.names) for c, f in plain.items() if getattr(f, "names", None)}
     return Table(
         source=f"{config.dataset} [{name}]",
-        columns={column: data[column][:] for column in plain},  # not images, not nested lists
+        columns={column: data[column][:] for column in plain},  # no decoded images, no lists
         names=names,
         setting=f"task.{setting}",
     )
+
+
+def _undecoded(split: Any) -> Any:
+    """Give the contents of image files instead of images, which would fill the memory."""
+    for column, feature in split.features.items():
+        if type(feature).__name__ == "Image":
+            split = split.cast_column(column, type(feature)(decode=False))
+    return split
+
+
+def _is_undecoded(feature: Any) -> bool:
+    return type(feature).__name__ == "Image" and not getattr(feature, "decode", True)

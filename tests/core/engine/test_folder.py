@@ -7,6 +7,7 @@ import pytest
 
 from instatune.engine.folder import RunFolder, StageRecord
 from instatune.errors import RunLockedError, StoreError
+from instatune.files import write_text
 
 
 def test_a_finished_stage_is_remembered(tmp_path):
@@ -55,3 +56,52 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot be made: .*; set another run_dir"):
         RunFolder(tmp_path / "file" / "run")
+
+
+def three_stages(path):
+    folder = RunFolder(path)
+    for stage in ("teach", "tune", "search"):
+        folder.finish(stage, StageRecord(key=stage, seconds=1, outcome=""))
+    return folder
+
+
+def test_a_stage_that_is_about_to_change_is_forgotten_with_those_after_it(tmp_path):
+    folder = three_stages(tmp_path)
+    folder.reopen("tune")
+    assert [folder.record(stage) is None for stage in ("teach", "tune", "search")] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_a_stage_that_never_finished_changes_nothing_when_it_starts_to_write(tmp_path):
+    folder = three_stages(tmp_path)
+    folder.reopen("export")
+    assert folder.record("search") is not None
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"teach": 1}', '{"teach": {"key": "k"}}'])
+def test_a_record_of_another_form_is_damaged(tmp_path, text):
+    (tmp_path / "stages.json").write_text(text)
+    with pytest.raises(StoreError, match=r"stages\.json: damaged \(.*\); delete it and run again"):
+        RunFolder(tmp_path).record("teach")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "lock").mkdir()
+    with (
+        pytest.raises(StoreError, match=r"lock: cannot be written: .*set another run_dir"),
+        RunFolder(tmp_path).locked(),
+    ):
+        pass
+
+
+def test_what_killed_processes_left_is_swept_away_and_nothing_else(tmp_path):
+    left = ["teacher/.checkpoint.pt." + 32 * "0" + ".part", ".verify/w", "subnets/.a.part/w"]
+    stay = ["teacher/model.safetensors", ".mine.part", "subnets/a/w", "subnets/b/.x.part"]
+    for name in (*left, *stay):
+        write_text(tmp_path / name, "x")
+    RunFolder(tmp_path).sweep()
+    found = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
+    assert found == sorted(stay)

@@ -63,3 +63,19 @@ def test_a_database_of_a_newer_format_is_refused(tmp_path):
     database.close()
     with pytest.raises(StoreError, match=r"newer instatune \(format 99"):
         Store(path)
+
+
+def test_a_full_disk_is_named_and_what_was_kept_stays(tmp_path):
+    store = Store(tmp_path / "e.sqlite")
+    store.put("net", NET, "accuracy", "search", Measurement(0.5))
+    pages = store._database.execute("PRAGMA page_count").fetchone()[0]
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match=r"e\.sqlite: .*full; free some space and run the same"):
+        store.put("net", NET, "accuracy", "x" * 9999, Measurement(0.5))
+    assert store.get("net", NET, "accuracy", "search") == Measurement(0.5)
+
+
+def test_a_database_that_cannot_be_opened_is_named(tmp_path):
+    (tmp_path / "e.sqlite").mkdir()
+    with pytest.raises(StoreError, match=r"e\.sqlite: unable to open .*check that it can be"):
+        Store(tmp_path / "e.sqlite")

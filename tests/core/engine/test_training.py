@@ -6,11 +6,13 @@ import attrs
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file
 from torch import nn
 
 from instatune.engine.batches import BatchPlan
-from instatune.engine.training import Training, learning_rate, train
-from instatune.errors import StoreError
+from instatune.engine.training import Training, keep, learning_rate, train
+from instatune.errors import StoreError, TrainingError
+from instatune.files import read_json
 from instatune.interfaces import CurvePoint
 from instatune.spec.model import TrainingSection
 
@@ -28,7 +30,9 @@ def examples():
 
 
 def collate(features):
-    return {k: torch.stack([f[k] for f in features]) for k in ("x", "y")}
+    """Join examples, and augment them at random as tasks on images do."""
+    batch = {k: torch.stack([f[k] for f in features]) for k in ("x", "y")}
+    return {**batch, "x": batch["x"] + 0.01 * torch.randn_like(batch["x"])}
 
 
 def training(folder, *, stop_at=None, key="k", told=None, curve_points=4):
@@ -125,8 +129,31 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path):
         train(training(tmp_path))
 
 
-def test_a_finished_training_leaves_no_checkpoint(tmp_path):
-    train(training(tmp_path))
+def test_weights_and_curve_are_kept_beside_the_checkpoint_which_stays(tmp_path):
+    done = training(tmp_path)
+    position = train(done)
+    keep(done, position)
+    assert torch.equal(
+        load_file(tmp_path / "model.safetensors")["0.weight"], done.model[0].weight.detach()
+    )
+    assert len(read_json(tmp_path / "curve.json")) == len(position.curve)
+    assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_weights_that_break_in_the_last_step_are_one_clear_error(tmp_path):
+    broken = training(tmp_path)
+    last = broken.total_steps - 1
+
+    def step(batch, moment):
+        losses = broken.step(batch, moment)
+        if moment.step == last:
+            broken.model[2].weight.grad.fill_(float("nan"))
+        return losses
+
+    with pytest.raises(
+        TrainingError, match=r"teach: \d tensors are not finite .*smaller teach\.lr"
+    ):
+        train(attrs.evolve(broken, step=step))
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
@@ -147,5 +174,5 @@ def test_the_rate_rises_to_its_peak_and_falls_to_almost_nothing():
     rates = [learning_rate(settings, step, 100) for step in range(100)]
     assert max(rates) == rates[24] == 2.0
     assert all(a < b for a, b in itertools.pairwise(rates[:25]))
-    assert all(a > b for a, b in itertools.pairwise(rates[24:]))
+    assert all(a > b for a, b in itertools.pairwise(rates[25:]))
     assert 0 < rates[-1] < 0.05

@@ -267,6 +267,17 @@ def test_damaged_metadata_of_a_stranger_does_not_stop_discovery(site):
     assert discover()["samplers"].find("mine").distribution == "acme"
 
 
+def test_damaged_metadata_of_a_plugin_is_told(site):
+    info = FakeDistribution(name="acme", modules={"acme_mod": sampler()}).write(site)
+    (info / "METADATA").unlink()
+
+    plugins = discover()
+
+    (reason,) = broken_of(plugins, "unknown")
+    assert reason == "the metadata of its distribution is damaged; install it again"
+    assert plugins["samplers"].find("uniform")
+
+
 def test_strict_discovery_raises_at_the_first_broken_plugin(site):
     install(site, "import botorch_is_not_here")
 

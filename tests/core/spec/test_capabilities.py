@@ -18,8 +18,22 @@ def test_a_loss_that_needs_the_largest_network_needs_a_sampler_that_draws_it(spe
     found = complaints({**spec, "tune": {"sampler": "blind"}}, offering(blind))
     assert found == [
         "spec: tune.loss: 'instatune' needs the largest sub-network in each step, sampler 'blind' "
-        "does not draw it; use 'sandwich' or 'uniform'"
+        "does not draw it; use 'attentive', 'macs_balanced', 'progressive', 'sandwich' or 'uniform'"
     ]
+
+
+def test_projected_gradients_need_a_sampler_that_draws_the_largest_network(spec, offering):
+    blind = SamplerEntry(name="blind", target="x:Y", summary="s", draws_largest=False)
+    easy = ScheduleEntry(name="easy", target="x:Y", summary="s")
+    tune = {"sampler": "blind", "loss": "easy", "gradients": "project_sub"}
+    found = complaints({**spec, "tune": tune}, offering(blind, easy))
+    assert found == [
+        "spec: tune.gradients: 'project_sub' needs the largest sub-network in each step, sampler "
+        "'blind' does not draw it; use 'gradients: sum', or sampler 'attentive', 'macs_balanced', "
+        "'progressive', 'sandwich' or 'uniform'"
+    ]
+    plan({**spec, "tune": {**tune, "gradients": "sum"}}, offering(blind, easy))
+    plan({**spec, "tune": {**tune, "sampler": "uniform"}}, offering(blind, easy))
 
 
 def test_a_loss_without_that_need_takes_any_sampler(spec, offering):

@@ -75,9 +75,21 @@ def test_a_missing_folder_is_told(path, tmp_path, monkeypatch):
 
 
 def test_a_file_is_not_a_folder(tmp_path):
-    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "pytorch_model.bin").touch()
     with pytest.raises(CheckpointError, match="is a file; give the folder that it lies in"):
-        locate(str(tmp_path / "model.safetensors"))
+        locate(str(tmp_path / "pytorch_model.bin"))
+
+
+def test_a_missing_file_of_weights_is_told_with_the_setting(tmp_path):
+    with pytest.raises(CheckpointError, match=r"there is no file '.*--set model\.checkpoint=PATH"):
+        locate(str(tmp_path / "gone" / "tiny.safetensors"))
+
+
+def test_a_file_of_weights_becomes_absolute(tmp_path, monkeypatch):
+    (tmp_path / "tiny.safetensors").touch()
+    monkeypatch.chdir(tmp_path)
+    assert locate("tiny.safetensors") == str(tmp_path / "tiny.safetensors")
+    assert is_local(locate("tiny.safetensors"))
 
 
 def test_the_demo_package_is_found_without_torch():

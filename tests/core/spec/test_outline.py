@@ -46,7 +46,8 @@ def test_a_checkpoint_of_another_family_is_told(spec, plugins, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     spec["model"]["checkpoint"] = str(tmp_path)
     assert complaints(spec, plugins) == [
-        "spec: model.adapter: the checkpoint is of the family 'gpt2', adapter 'bert' fits 'bert'; "
+        "spec: model.adapter: the checkpoint is of the family 'gpt2', adapter 'bert' fits 'bert', "
+        "'roberta', 'xlm-roberta', 'camembert', 'distilbert', 'electra', 'mpnet'; "
         "choose another checkpoint"
     ]
 
@@ -55,7 +56,7 @@ def test_the_adapter_that_fits_is_named(spec, offering, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     spec["model"]["checkpoint"] = str(tmp_path)
     other = AdapterEntry(name="gpt", target="x:Y", summary="s", model_types=("gpt2",))
-    assert complaints(spec, offering(other))[0].endswith("fits 'bert'; use 'gpt'")
+    assert complaints(spec, offering(other))[0].endswith("; use 'gpt'")
 
 
 def test_a_folder_without_a_model_is_told(spec, plugins, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import attrs
@@ -99,7 +100,7 @@ class TestSamplers:
     def test_hidden_randomness(self):
         bad = sampler(
             lambda self, space, step, rng: (
-                Draw(space.decode(np.random.randint(0, 1, (1, len(space.genes))))[0], "sampled"),
+                Draw(space.decode(np.random.randint(0, 2, (1, len(space.genes))))[0], "sampled"),
             )
         )
 
@@ -765,9 +766,11 @@ class TestTasks:
         expect_fault(self.contract, bad, test, r"'train' has labels \[7\]")
 
     def test_data_that_change(self):
+        loads = count()
+
         class Changes(tiny.TinyTask):
             def load(self, seed):
-                return attrs.evolve(super().load(seed), fingerprint=str(id(self)))
+                return attrs.evolve(super().load(seed), fingerprint=str(next(loads)))
 
         test = "same_seed_gives_the_same_data"
         expect_fault(self.contract, Changes, test, "fingerprints of one seed differ")

@@ -118,7 +118,7 @@ def test_the_summary_is_consistent_and_plain(tmp_path):
 
 def test_an_expectation_fails_with_its_message():
     expect([1], "not shown")
-    with pytest.raises(AssertionError, match="^this is wrong$"):
+    with pytest.raises(AssertionError, match=r"^this is wrong$"):
         expect([], "this is wrong")
 
 
@@ -133,7 +133,7 @@ def test_an_expectation_fails_with_its_message():
 )
 def test_hidden_randomness_is_noticed(draw, name):
     with (
-        pytest.raises(AssertionError, match=f"global generator of {name} was used"),
+        pytest.raises(AssertionError, match=f"generator of {name} was used"),
         no_hidden_randomness(),
     ):
         draw()
@@ -147,7 +147,7 @@ def test_generators_of_ones_own_are_fine():
 
 def test_other_globals_are_other_and_are_put_back():
     with no_hidden_randomness():
-        first, second = twice_with_other_globals(lambda: (random.random(), np.random.rand()))
+        first, second = twice_with_other_globals(lambda: (random.gauss(0, 1), np.random.rand()))
 
     assert first[0] != second[0]
     assert first[1] != second[1]

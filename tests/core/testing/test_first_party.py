@@ -24,12 +24,53 @@ class TestTaylor(contracts.OrderingContract):
     entry = "taylor"
 
 
+class TestL2(contracts.OrderingContract):
+    entry = "l2"
+
+
+class TestActivation(contracts.OrderingContract):
+    entry = "activation"
+
+
+class TestMovement(contracts.OrderingContract):
+    entry = "movement"
+
+
+class TestSensitivity(contracts.OrderingContract):
+    entry = "sensitivity"
+
+
 class TestUniform(contracts.SamplerContract):
     entry = "uniform"
 
 
 class TestSandwich(contracts.SamplerContract):
     entry = "sandwich"
+
+
+class TestSorted(contracts.SamplerContract):
+    entry = "sorted"
+
+
+class TestSinglePath(contracts.SamplerContract):
+    entry = "single_path"
+
+
+class TestAttentive(contracts.SamplerContract):
+    entry = "attentive"
+
+
+class TestWorstUp(contracts.SamplerContract):
+    entry = "attentive"
+    settings: ClassVar = {"mode": "worst_up", "target": "uniform", "bins": 5}
+
+
+class TestProgressive(contracts.SamplerContract):
+    entry = "progressive"
+
+
+class TestMacsBalanced(contracts.SamplerContract):
+    entry = "macs_balanced"
 
 
 class TestDepth(contracts.DimensionContract):
@@ -52,6 +93,11 @@ class TestFfn(contracts.DimensionContract):
     settings: ClassVar = {"ratio": (0.25, 0.5, 1.0)}
 
 
+class TestKvGroups(contracts.DimensionContract):
+    entry = "kv_groups"
+    settings: ClassVar = {"choices": (1, 4)}
+
+
 class TestInstaTuneLowCost(contracts.ScheduleContract):
     entry = "instatune"
 
@@ -67,7 +113,16 @@ class TestInstaTuneTeacherFirst(contracts.ScheduleContract):
 
 
 class TestInPlace(contracts.ScheduleContract):
-    entry = "inplace_kd"
+    entry = "in_place"
+
+
+class TestAlphaDivergence(contracts.ScheduleContract):
+    entry = "alpha_divergence"
+
+
+class TestAlternate(contracts.ScheduleContract):
+    entry = "alternate"
+    settings: ClassVar = {"every": 3}
 
 
 class TestPlain(contracts.ScheduleContract):
@@ -134,6 +189,22 @@ class TestTextClassification(contracts.TaskContract):
             (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
         files = {name: str(tmp_path / f"{name}.jsonl") for name in ("train", "test")}
         type(self).settings = files
+
+
+class TestCausalLM(contracts.TaskContract):
+    entry = "causal_lm"
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path):
+        text = "\n".join(f"line {i} of a text about nothing" for i in range(200))
+        (tmp_path / "text.txt").write_text(text, encoding="utf-8")
+        type(self).settings = {"train": (str(tmp_path / "text.txt"),), "passage": 40}
+
+    def logits(self, labels, n_labels):
+        import torch
+
+        _, _, batch = self.batch()
+        return torch.zeros(*batch["input_ids"].shape, 300)  # of words, at each token
 
 
 class TestLocal(contracts.ExecutorContract):

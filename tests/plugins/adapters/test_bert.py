@@ -15,6 +15,7 @@ from instatune.interfaces import Adapter
 from instatune.plugin.manager import discover
 from instatune.plugin.registry import load_target
 from instatune_plugins.adapters.bert import Bert
+from instatune_plugins.adapters.bert_families import FAMILIES
 from instatune_plugins.adapters.bert_outline import outline
 
 
@@ -37,7 +38,7 @@ def test_it_is_found_through_the_entry_point():
     offer = discover()["adapters"].find("bert@instatune")
 
     assert load_target(offer, Adapter) is Bert
-    assert offer.entry.model_types == ("bert",)
+    assert offer.entry.model_types == tuple(family.model_type for family in FAMILIES)
     assert Bert(offer.entry.config()).config.revision == "main"
 
 
@@ -194,8 +195,8 @@ DAMAGES = {
         r"config\.json cannot be read \(.*\); download it again",
     ),
     "another family": (
-        lambda f: edit_config(f, model_type="roberta"),
-        r"model_type is 'roberta', adapter 'bert' fits 'bert'; choose a BERT checkpoint or",
+        lambda f: edit_config(f, model_type="gpt2"),
+        r"model_type is 'gpt2', adapter 'bert' fits 'bert', .*'mpnet'; choose a BERT checkpoint or",
     ),
     "no family": (lambda f: (f / "config.json").write_text("[]"), "model_type is None"),
     "decoder": (lambda f: edit_config(f, is_decoder=True), "is a decoder, adapter 'bert' fits enc"),

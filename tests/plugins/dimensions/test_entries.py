@@ -16,7 +16,7 @@ ENTRIES = {entry.name: entry for entry in instatune_dimensions()}
 
 
 def test_offers_what_the_documentation_names():
-    assert list(ENTRIES) == ["depth", "heads", "ffn"]
+    assert list(ENTRIES) == ["depth", "heads", "kv_groups", "ffn"]
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)

@@ -16,7 +16,15 @@ ENTRIES = {entry.name: entry for entry in instatune_orderings()}
 
 
 def test_offers_what_the_documentation_names():
-    assert list(ENTRIES) == ["none", "l1", "taylor"]
+    assert list(ENTRIES) == [
+        "none",
+        "l1",
+        "l2",
+        "taylor",
+        "activation",
+        "movement",
+        "sensitivity",
+    ]
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)

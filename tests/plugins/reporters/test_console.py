@@ -160,6 +160,20 @@ def test_the_bar_shows_share_count_rate_time_left_and_values():
     live.close()
 
 
+def test_a_narrow_terminal_cuts_the_values_and_nothing_else():
+    live, clock, file = bar(width=72)
+    live.progress(step(10, task="linas", unit="network"))
+    clock.now += 10.0
+    live.progress(step(30, task="linas", values={"accuracy": 0.3438, "macs": 9.292e8}))
+
+    last = file.getvalue().split("\r")[-1]
+    assert "linas" in last
+    assert "━━━━━━━━━━" in last
+    assert "30/100" in last
+    assert "…" in last
+    live.close()
+
+
 def test_the_bar_is_not_drawn_more_often_than_people_can_see():
     live, clock, file = bar()
     live.progress(step(0))

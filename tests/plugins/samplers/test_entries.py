@@ -16,7 +16,15 @@ ENTRIES = {entry.name: entry for entry in instatune_samplers()}
 
 
 def test_offers_what_the_documentation_names():
-    assert list(ENTRIES) == ["uniform", "sandwich"]
+    assert list(ENTRIES) == [
+        "uniform",
+        "sandwich",
+        "sorted",
+        "single_path",
+        "attentive",
+        "progressive",
+        "macs_balanced",
+    ]
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
@@ -41,5 +49,5 @@ def test_offering_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_both_say_that_they_draw_the_largest():
-    assert all(entry.draws_largest for entry in ENTRIES.values())
+def test_all_but_two_say_that_they_draw_the_largest():
+    assert {n for n, e in ENTRIES.items() if not e.draws_largest} == {"sorted", "single_path"}

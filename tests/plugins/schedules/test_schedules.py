@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from instatune.interfaces import LossWeights, Moment
 from instatune_plugins.schedules import InPlaceConfig, InstaTuneConfig
-from instatune_plugins.schedules.inplace_kd import InPlace
+from instatune_plugins.schedules.in_place import InPlace
 from instatune_plugins.schedules.instatune import InstaTune
 from instatune_plugins.schedules.plain import Plain
 

@@ -19,7 +19,7 @@ def test_targets_are_tasks():
     for entry in instatune_tasks():
         module, _, name = entry.target.partition(":")
         assert issubclass(getattr(importlib.import_module(module), name), Task)
-        assert entry.problem == "classification"
+        assert entry.problem == ("causal_lm" if entry.name == "causal_lm" else "classification")
         assert entry.licence
         assert entry.config is not None
 

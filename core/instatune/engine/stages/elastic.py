@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from instatune.engine.stages.stage import Outcome, Stage, spelled
+from instatune.engine.stages.stage import Outcome, Stage, files, spelled
 from instatune.engine.workshop import Workshop
 from instatune.files import read_json, write_json
 from instatune.space import Gene, SearchSpace
@@ -25,6 +25,7 @@ def _run(shop: Workshop) -> Outcome:
     verify(anatomy, model)
     genes = tuple(gene for dimension in shop.dimensions for gene in dimension.genes(anatomy))
     space = search_space(anatomy, genes)
+    shop.folder.reopen("elastic")
     write_json(shop.folder.supernet / "elastic.json", [attrs.asdict(gene) for gene in genes])
     ends = space.encode([space.smallest, space.largest])
     low, high = space.count(macs(anatomy), ends) / 1e9
@@ -41,4 +42,10 @@ def genes(shop: Workshop) -> tuple[Gene, ...]:
     return SearchSpace.from_dict({"genes": data, "priority": {}, "full_units": {}}).genes
 
 
-STAGE = Stage(name="elastic", about="make layers elastic", reads=_reads, run=_run)
+STAGE = Stage(
+    name="elastic",
+    about="make layers elastic",
+    reads=_reads,
+    run=_run,
+    writes=files("supernet/elastic.json"),
+)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from instatune.engine.folder import RunFolder
 from instatune.engine.network import network_of
-from instatune.engine.rows import chosen_rows, read_front
+from instatune.engine.rows import chosen_rows, read_front, read_verified
 from instatune.engine.stages.stage import Outcome, Stage, spelled
 from instatune.engine.stages.tune import tuned
 from instatune.engine.stages.verify import check_exact
 from instatune.engine.workshop import Workshop
-from instatune.files import read_json, write_json
+from instatune.files import read_json, replacing_folder, write_json
 from instatune.interfaces import Network, Progress
 from instatune.plugin.entries import ExporterEntry
 from instatune.supernet import subnet
@@ -26,15 +28,17 @@ def _reads(shop: Workshop) -> Any:
 
 def _run(shop: Workshop) -> Outcome:
     rows = chosen_rows(read_front(shop.folder))
-    test = read_json(shop.folder.path / "verified.json")["test"]
+    test = read_verified(shop.folder)["test"]
     supernet = tuned(shop)
     folders: dict[str, str] = {}
+    shop.folder.reopen("export")
     start = Progress(stage="export", task="write", done=0, total=len(rows), unit="network")
     for row in shop.events.counted(start, rows):
         scores = {name: value[0] for name, value in test[row.key].items()}
         network = network_of(shop, supernet, row, test=scores)
         folder = _export(shop, network, shop.folder.subnets / row.key)
         folders[row.key] = str(folder.relative_to(shop.folder.path))
+    _clear(shop.folder, keep=folders)
     write_json(shop.folder.path / "exports.json", folders)
     formats = ", ".join(part.name for part in shop.plan.exporters)
     return Outcome(f"{len(rows)} networks as {formats} in {shop.folder.subnets}")
@@ -42,16 +46,25 @@ def _run(shop: Workshop) -> Outcome:
 
 def _export(shop: Workshop, network: Network, folder: Path) -> Path:
     """Write into a folder beside, so that a folder with the final name is always whole."""
-    partial = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for part, exporter in shop.exporters:
-        exporter.export(network, partial)
-        if cast("ExporterEntry", part.entry).loadable:
-            _check_readable(shop, network, partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with replacing_folder(folder) as partial:
+        for part, exporter in shop.exporters:
+            exporter.export(network, partial)
+            if cast("ExporterEntry", part.entry).loadable:
+                _check_readable(shop, network, partial)
     return folder
+
+
+def _clear(folder: RunFolder, keep: Mapping[str, str]) -> None:
+    """Remove networks of an earlier front: beside the new ones they would be taken for them."""
+    known = folder.path / "exports.json"
+    earlier = read_json(known) if known.exists() else {}
+    for key in earlier.keys() - keep.keys():
+        shutil.rmtree(folder.subnets / key, ignore_errors=True)
+
+
+def _written(folder: RunFolder) -> Sequence[Path]:
+    known = folder.path / "exports.json"
+    return [known, *(folder.subnets / key for key in (read_json(known) if known.exists() else ()))]
 
 
 def _check_readable(shop: Workshop, network: Network, folder: Path) -> None:
@@ -62,4 +75,6 @@ def _check_readable(shop: Workshop, network: Network, folder: Path) -> None:
     check_exact(network.architecture.key, "exported", float(gap.abs().max()))
 
 
-STAGE = Stage(name="export", about="write deployable networks", reads=_reads, run=_run)
+STAGE = Stage(
+    name="export", about="write deployable networks", reads=_reads, run=_run, writes=_written
+)

@@ -32,11 +32,14 @@ def _run(shop: Workshop) -> Outcome:
     facts = {"labels": splits.labels, "sizes": sizes, "description": splits.description}
     write_json(shop.folder.path / "load.json", facts)
     counts = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
-    return Outcome(f"{counts} examples, {len(splits.labels)} classes")
+    classes = f", {len(splits.labels)} classes" if splits.labels else ""
+    return Outcome(f"{counts} examples{classes}")
 
 
 def _checkpoint_digest(folder: Path) -> list[tuple[str, str]] | None:
     """Digests of weights and configuration; None for a name on a hub."""
+    if folder.is_file():
+        return [(folder.name, digest(folder))]
     if not folder.is_dir():
         return None
     kinds = (".safetensors", ".bin", ".json", ".txt")

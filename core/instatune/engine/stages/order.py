@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from instatune.engine.stages.elastic import genes
-from instatune.engine.stages.stage import Outcome, Stage, spelled
+from instatune.engine.stages.stage import Outcome, Stage, files, spelled
 from instatune.engine.workshop import Workshop
 from instatune.files import read_json, write_json
 from instatune.interfaces import Batch, Damage, Probe
@@ -45,6 +45,7 @@ def _run(shop: Workshop) -> Outcome:
     }
     space = search_space(anatomy, genes(shop), priority)
     units = {group: indices.tolist() for group, indices in order.items()}
+    shop.folder.reopen("order")
     write_json(shop.folder.supernet / "order.json", {"units": units, "space": space.as_dict()})
     layers = "; ".join(f"{name} kept in the order {list(p)}" for name, p in priority.items())
     return Outcome(f"{len(order)} groups sorted; {layers}")
@@ -52,18 +53,23 @@ def _run(shop: Workshop) -> Outcome:
 
 def space(shop: Workshop) -> SearchSpace:
     """The final search space, with the priority of layers."""
-    return SearchSpace.from_dict(read_json(shop.folder.supernet / "order.json")["space"])
+    return SearchSpace.from_dict(_written(shop)["space"])
 
 
 def permutation(shop: Workshop) -> dict[str, Tensor]:
     """The order of units in each sorted group."""
-    units = read_json(shop.folder.supernet / "order.json")["units"]
+    units = _written(shop)["units"]
     return {group: torch.tensor(indices) for group, indices in units.items()}
+
+
+def _written(shop: Workshop) -> Any:
+    return read_json(shop.folder.supernet / "order.json", ("units", "space"))
 
 
 def _probe_batches(shop: Workshop) -> tuple[Batch, ...]:
     plan = shop.batches("train", shop.plan.spec.teach.batch_size, epoch=0)
     count = min(shop.plan.spec.order.batches, len(plan))
+    torch.manual_seed(shop.seed("order", "probe"))  # batches may be augmented at random
     return tuple(
         {name: tensor.to(shop.device) for name, tensor in plan[index].items()}
         for index in range(count)
@@ -103,4 +109,10 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-STAGE = Stage(name="order", about="sort heads, neurons and layers", reads=_reads, run=_run)
+STAGE = Stage(
+    name="order",
+    about="sort heads, neurons and layers",
+    reads=_reads,
+    run=_run,
+    writes=files("supernet/order.json"),
+)

@@ -16,7 +16,7 @@ from instatune.engine.problem import make_problem, make_strategy
 from instatune.engine.searching import random_search, require_feasible, search
 from instatune.engine.seeds import derive
 from instatune.engine.selection import feasible_front, spread
-from instatune.engine.stages.stage import Outcome, Stage, spelled
+from instatune.engine.stages.stage import Outcome, Stage, files, spelled
 from instatune.engine.stages.tune import tuned
 from instatune.engine.weights import digest
 from instatune.engine.workshop import SplitName, Workshop
@@ -74,6 +74,7 @@ def _run(shop: Workshop) -> Outcome:
         }
         references["random"] = spread(problem, feasible_front(problem, drawn), 4)
     chosen = spread(problem, front, section.export_limit)
+    shop.folder.reopen("search")
     write_json(
         shop.folder.path / "front.json",
         {
@@ -165,4 +166,10 @@ def _diagnostics(strategy: object) -> list[Any]:
     return [attrs.asdict(item) for item in items if attrs.has(type(item))]
 
 
-STAGE = Stage(name="search", about="search the Pareto front", reads=_reads, run=_run)
+STAGE = Stage(
+    name="search",
+    about="search the Pareto front",
+    reads=_reads,
+    run=_run,
+    writes=files("front.json"),
+)

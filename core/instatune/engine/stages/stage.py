@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
 
+from instatune.engine.folder import RunFolder
 from instatune.engine.workshop import Workshop
 from instatune.spec.model import TrainingSection
 from instatune.spec.plan import Part
@@ -19,10 +21,12 @@ class Outcome:
     Attributes:
         text: What came out, in a few words.
         earlier_seconds: Time that earlier, interrupted tries of it took.
+        scratch: Files that nobody needs once the stage is on record as finished.
     """
 
     text: str
     earlier_seconds: float = 0.0
+    scratch: tuple[Path, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +40,7 @@ class Stage:
             unchanged is skipped.
         run: Does it: writes files into the run folder.
         always: Never skipped, because it is cheap and later stages need what it loads.
+        writes: What later stages need of it; the stage runs again if any of these is missing.
     """
 
     name: str
@@ -43,6 +48,12 @@ class Stage:
     reads: Callable[[Workshop], Any]
     run: Callable[[Workshop], Outcome]
     always: bool = False
+    writes: Callable[[RunFolder], Sequence[Path]] = lambda folder: ()
+
+
+def files(*names: str) -> Callable[[RunFolder], Sequence[Path]]:
+    """The same files in every run, given by their paths inside of the run folder."""
+    return lambda folder: [folder.path / name for name in names]
 
 
 def spelled(part: Part | None) -> Any:

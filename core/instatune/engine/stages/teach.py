@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 from torch import nn
 
 from instatune.engine.scoring import accuracy
-from instatune.engine.stages.stage import Outcome, Stage, recipe
-from instatune.engine.training import Training, train
-from instatune.engine.weights import save_weights
+from instatune.engine.stages.stage import Outcome, Stage, files, recipe
+from instatune.engine.training import Training, keep, train
 from instatune.engine.workshop import Workshop
 from instatune.errors import TrainingError
-from instatune.files import write_json
 from instatune.interfaces import Batch, CurvePoint
 
 CURVE_EXAMPLES = 512  # of the search split: enough for a curve, cheap enough to draw many points
@@ -26,27 +23,28 @@ def _reads(shop: Workshop) -> Any:
 def _run(shop: Workshop) -> Outcome:
     model = shop.pretrained().to(shop.device)
     settings = shop.plan.spec.teach
-    position = train(
-        Training(
-            stage="teach",
-            key=shop.keys["teach"],
-            model=model,
-            settings=settings,
-            batches=lambda epoch: shop.batches("train", settings.batch_size, epoch),
-            step=lambda batch, moment: _step(shop, model, batch),
-            score=lambda epoch: [_point(shop, model, epoch)],
-            curve_points=shop.plan.spec.tune.curve_points,
-            seed=shop.plan.spec.seed,
-            accelerator=shop.accelerator,
-            checkpoint=shop.folder.teacher / "checkpoint.pt",
-            progress=shop.events.progress,
-        )
+    training = Training(
+        stage="teach",
+        key=shop.keys["teach"],
+        model=model,
+        settings=settings,
+        batches=lambda epoch: shop.batches("train", settings.batch_size, epoch),
+        step=lambda batch, moment: _step(shop, model, batch),
+        score=lambda epoch: [_point(shop, model, epoch)],
+        curve_points=shop.plan.spec.tune.curve_points,
+        seed=shop.plan.spec.seed,
+        accelerator=shop.accelerator,
+        checkpoint=shop.folder.teacher / "checkpoint.pt",
+        progress=shop.events.progress,
     )
-    save_weights(model, shop.folder.teacher / "model.safetensors")
-    write_json(shop.folder.teacher / "curve.json", [attrs.asdict(p) for p in position.curve])
+    position = train(training)
+    shop.folder.reopen("teach")
+    for stale in shop.folder.teacher.glob("logits-*"):  # of the teacher before
+        stale.unlink(missing_ok=True)
+    keep(training, position)
     last = f", {position.curve[-1].value:.1%} accuracy on search data" if position.curve else ""
     text = f"{position.step:,} steps in {position.seconds:.0f} s{last}"
-    return Outcome(text, position.earlier_seconds)
+    return Outcome(text, position.earlier_seconds, scratch=(training.checkpoint,))
 
 
 def _step(shop: Workshop, model: nn.Module, batch: Batch) -> dict[str, float]:
@@ -71,5 +69,9 @@ def _point(shop: Workshop, model: nn.Module, epoch: float) -> CurvePoint:
 
 
 STAGE = Stage(
-    name="teach", about="fine-tune the original: baseline and teacher", reads=_reads, run=_run
+    name="teach",
+    about="fine-tune the original: baseline and teacher",
+    reads=_reads,
+    run=_run,
+    writes=files("teacher/model.safetensors", "teacher/curve.json"),
 )

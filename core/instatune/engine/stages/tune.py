@@ -6,29 +6,33 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import attrs
 import numpy as np
+import torch
 from torch import Tensor
 
+from instatune.engine.gradients import ProjectSub, combiner
 from instatune.engine.loss import ElasticStep, elastic_backward
 from instatune.engine.scoring import accuracy
 from instatune.engine.stages.order import permutation, space
-from instatune.engine.stages.stage import Outcome, Stage, recipe, spelled
+from instatune.engine.stages.stage import Outcome, Stage, files, recipe, spelled
 from instatune.engine.stages.teach import CURVE_EXAMPLES
 from instatune.engine.teacher import Teacher
-from instatune.engine.training import Training, train
-from instatune.engine.weights import save_weights
+from instatune.engine.training import Training, keep, train
 from instatune.engine.workshop import Workshop
-from instatune.files import write_json
-from instatune.interfaces import Batch, CurvePoint, Moment
+from instatune.interfaces import Batch, CurvePoint, Gauge, Moment
 from instatune.space import Architecture, SearchSpace
+from instatune.space.counting import macs
 from instatune.supernet import permute
 from instatune.supernet.supernet import Supernet
 
 
 def _reads(shop: Workshop) -> Any:
+    settings = recipe(shop.plan.spec.tune)
+    # Left out at its default, so that runs from before there was a choice stay finished.
+    if settings["gradients"] == "sum":
+        del settings["gradients"]
     return {
-        "tune": recipe(shop.plan.spec.tune),
+        "tune": settings,
         "sampler": spelled(shop.plan.sampler),
         "loss": spelled(shop.plan.schedule),
     }
@@ -41,28 +45,36 @@ def _run(shop: Workshop) -> Outcome:
     watched = _watched(supernet.space, shop.seed("curve"))
     batches = partial(shop.batches, "train", settings.batch_size)
     total = settings.epochs * len(batches(0))
-    position = train(
-        Training(
-            stage="tune",
-            key=shop.keys["tune"],
-            model=supernet.model,
-            settings=settings,
-            batches=batches,
-            step=_stepper(shop, supernet, teacher, min(total, settings.max_steps or total)),
-            score=lambda epoch: _points(shop, supernet, watched, epoch),
-            curve_points=settings.curve_points,
-            seed=shop.plan.spec.seed,
-            accelerator=shop.accelerator,
-            checkpoint=shop.folder.supernet / "checkpoint.pt",
-            progress=shop.events.progress,
-        )
+    combine = combiner(settings.gradients, supernet.model.parameters())
+    step = _stepper(shop, supernet, teacher, min(total, settings.max_steps or total), combine)
+    training = Training(
+        stage="tune",
+        key=shop.keys["tune"],
+        model=supernet.model,
+        settings=settings,
+        batches=batches,
+        step=step,
+        score=lambda epoch: _points(shop, supernet, watched, epoch),
+        curve_points=settings.curve_points,
+        seed=shop.plan.spec.seed,
+        accelerator=shop.accelerator,
+        checkpoint=shop.folder.supernet / "checkpoint.pt",
+        progress=shop.events.progress,
     )
-    save_weights(supernet.model, shop.folder.supernet / "model.safetensors")
-    write_json(shop.folder.supernet / "curve.json", [attrs.asdict(p) for p in position.curve])
+    position = train(training)
+    shop.folder.reopen("tune")
+    keep(training, position)
     last = {point.series: point.value for point in position.curve}
     scores = ", ".join(f"{series} {value:.1%}" for series, value in last.items())
-    text = f"{position.step:,} steps in {position.seconds:.0f} s; {scores}"
-    return Outcome(text, position.earlier_seconds)
+    text = f"{position.step:,} steps in {position.seconds:.0f} s; {scores}{_conflicts(combine)}"
+    return Outcome(text, position.earlier_seconds, scratch=(training.checkpoint,))
+
+
+def _conflicts(combine: ProjectSub | None) -> str:
+    """How often gradients conflicted, in this try of the stage; nothing if nobody looked."""
+    if combine is None or not combine.passes:
+        return ""
+    return f"; {combine.conflict_rate:.0%} of {combine.passes:,} sub-network gradients conflicted"
 
 
 def tuned(shop: Workshop) -> Supernet:
@@ -79,7 +91,11 @@ def _untuned(shop: Workshop) -> Supernet:
 
 
 def _stepper(
-    shop: Workshop, supernet: Supernet, teacher: Teacher | None, total: int
+    shop: Workshop,
+    supernet: Supernet,
+    teacher: Teacher | None,
+    total: int,
+    combine: ProjectSub | None,
 ) -> Callable[[Batch, Moment], dict[str, float]]:
     """One training step: draw networks, then Equation 1 network by network."""
     settings = shop.plan.spec.tune
@@ -93,11 +109,22 @@ def _stepper(
         task_loss=shop.task.loss,
         schedule=shop.schedule,
         backward=shop.accelerator.backward,
+        combine=combine,
     )
+    count = partial(supernet.space.count, macs(supernet.anatomy))
+
+    def loss(architecture: Architecture, batch: Batch) -> float:
+        supernet.model.eval()
+        try:
+            with torch.no_grad():
+                return float(shop.task.loss(logits(architecture, batch), batch))
+        finally:
+            supernet.model.train()
 
     def step(batch: Batch, moment: Moment) -> dict[str, float]:
         rng = np.random.default_rng(shop.seed("draw", moment.step))
-        draws = shop.sampler.draw(supernet.space, moment.step, total, rng)
+        gauge = Gauge(macs=count, loss=lambda architecture: loss(architecture, batch))
+        draws = shop.sampler.draw_with(gauge, supernet.space, moment.step, total, rng)
         needed = teacher is not None and any(
             shop.schedule.weights(moment, draw.role).teacher for draw in draws
         )
@@ -128,4 +155,10 @@ def _points(
     return points
 
 
-STAGE = Stage(name="tune", about="fine-tune all sub-networks at once", reads=_reads, run=_run)
+STAGE = Stage(
+    name="tune",
+    about="fine-tune all sub-networks at once",
+    reads=_reads,
+    run=_run,
+    writes=files("supernet/model.safetensors", "supernet/curve.json"),
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import attrs
 import torch
 from torch import Tensor, nn
 
+from instatune.engine.folder import RunFolder
 from instatune.engine.network import network_of
 from instatune.engine.rows import architecture_of, chosen_rows, read_front, reference_rows
 from instatune.engine.scoring import accuracy
 from instatune.engine.stages.search import make_evaluator
-from instatune.engine.stages.stage import Outcome, Stage
+from instatune.engine.stages.stage import Outcome, Stage, files
 from instatune.engine.stages.tune import tuned
 from instatune.engine.workshop import Workshop
 from instatune.errors import ExactnessError
@@ -45,6 +47,7 @@ def _run(shop: Workshop) -> Outcome:
             if name in noisy
         }
     plain = _plain_model(shop)
+    shop.folder.reopen("verify")
     write_json(
         shop.folder.path / "verified.json",
         {"exactness": exactness, "test": test, "plain": plain},
@@ -67,14 +70,25 @@ def _exactness(shop: Workshop, supernet: Supernet, row: Row) -> dict[str, float]
     network = network_of(shop, supernet, row)
     forms["extracted"] = _logits(shop, network.model.to(shop.device), batches)
     network.model.to("cpu")
-    with tempfile.TemporaryDirectory(dir=shop.folder.path, prefix=".verify-") as folder:
-        subnet.save(network, Path(folder))
-        reloaded = subnet.load(Path(folder), shop.plugins)
+    with _scratch(shop.folder) as folder:
+        subnet.save(network, folder)
+        reloaded = subnet.load(folder, shop.plugins)
         forms["reloaded"] = _logits(shop, reloaded.to(shop.device), batches)
     gaps = {form: float((logits - sliced).abs().max()) for form, logits in forms.items()}
     for form, gap in gaps.items():
         check_exact(row.name, form, gap)
     return gaps
+
+
+@contextmanager
+def _scratch(folder: RunFolder) -> Iterator[Path]:
+    """A folder for one network, always the same, so that no killed run can leave many."""
+    path = folder.path / ".verify"
+    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def check_exact(name: str, form: str, gap: float) -> None:
@@ -118,7 +132,8 @@ def _probes(shop: Workshop) -> list[Batch]:
 def _logits(shop: Workshop, model: nn.Module, batches: list[Batch]) -> Tensor:
     model.eval()
     with torch.inference_mode():
-        return torch.cat([shop.logits(model, batch).float().cpu() for batch in batches])
+        # Flat, since batches of a language model differ in their number of tokens.
+        return torch.cat([shop.logits(model, batch).float().cpu().flatten() for batch in batches])
 
 
 def _told(shop: Workshop, task: str, rows: list[Row]) -> Iterator[Row]:
@@ -130,4 +145,10 @@ def _reads(shop: Workshop) -> Any:
     return {"tolerance": TOLERANCE}
 
 
-STAGE = Stage(name="verify", about="prove the networks exact, score them", reads=_reads, run=_run)
+STAGE = Stage(
+    name="verify",
+    about="prove the networks exact, score them",
+    reads=_reads,
+    run=_run,
+    writes=files("verified.json"),
+)

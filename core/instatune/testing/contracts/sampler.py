@@ -3,12 +3,13 @@
 # ruff: noqa: D102 - the names of the tests are sentences
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, cast
 
 import numpy as np
 
 from instatune.errors import SpaceError
-from instatune.interfaces import Draw
+from instatune.interfaces import Draw, Gauge
 from instatune.plugin.entries import Kind, SamplerEntry
 from instatune.space import SearchSpace
 from instatune.testing import fakes
@@ -27,15 +28,28 @@ class SamplerContract(Contract):
         """Where it draws from."""
         return fakes.space()
 
-    def draws(self, step: int, seed: int = 0) -> tuple[Draw, ...]:
-        """Draw once with a fresh generator."""
-        rng = np.random.default_rng(seed)
-        return tuple(self.make().draw(self.space(), step, _STEPS, rng))
+    def gauge(self, space: SearchSpace) -> Gauge:
+        """Exact MACs of the tiny transformer, and a made-up loss."""
+        return Gauge(
+            macs=fakes.Landscape(space=space).macs,
+            loss=lambda architecture: int(architecture.key, 16) / 16**12,
+        )
+
+    def draws(self, step: int) -> tuple[Draw, ...]:
+        """Draw once with a fresh sampler and a fresh generator."""
+        space, rng = self.space(), np.random.default_rng(0)
+        return tuple(self.make().draw_with(self.gauge(space), space, step, _STEPS, rng))
+
+    def training(self) -> Iterator[tuple[int, tuple[Draw, ...]]]:
+        """Each step of a short training with what it draws."""
+        sampler, space, rng = self.make(), self.space(), np.random.default_rng(0)
+        gauge = self.gauge(space)
+        for step in range(_STEPS):
+            yield step, tuple(sampler.draw_with(gauge, space, step, _STEPS, rng))
 
     def test_every_step_trains_something_of_the_space(self) -> None:
         space = self.space()
-        for step in range(_STEPS):
-            draws = self.draws(step, seed=step)
+        for step, draws in self.training():
             expect(draws, f"step {step} draws nothing; a step must train at least one network")
             for draw in draws:
                 canonical = space.architecture(draw.architecture.as_dict())
@@ -46,9 +60,10 @@ class SamplerContract(Contract):
 
     def test_it_keeps_no_memory_of_earlier_steps(self) -> None:
         sampler, space = self.make(), self.space()
+        gauge = self.gauge(space)
         for step in range(3):
-            sampler.draw(space, step, _STEPS, np.random.default_rng(step))
-        after = tuple(sampler.draw(space, 3, _STEPS, np.random.default_rng(0)))
+            sampler.draw_with(gauge, space, step, _STEPS, np.random.default_rng(step))
+        after = tuple(sampler.draw_with(gauge, space, 3, _STEPS, np.random.default_rng(0)))
         expect(after == self.draws(3), "draws depend on earlier calls; a resumed run would differ")
 
     def test_all_randomness_comes_from_the_generator(self) -> None:
@@ -57,8 +72,8 @@ class SamplerContract(Contract):
 
     def test_roles_say_what_the_networks_are(self) -> None:
         space = self.space()
-        for step in range(_STEPS):
-            for draw in self.draws(step, seed=step):
+        for step, draws in self.training():
+            for draw in draws:
                 wanted = {"largest": space.largest, "smallest": space.smallest}.get(draw.role)
                 expect(
                     wanted is None or draw.architecture == wanted,
@@ -67,8 +82,8 @@ class SamplerContract(Contract):
 
     def test_the_largest_network_comes_first(self) -> None:
         entry = cast("SamplerEntry", self.offer().entry)
-        for step in range(_STEPS):
-            roles = [draw.role for draw in self.draws(step, seed=step)]
+        for step, draws in self.training():
+            roles = [draw.role for draw in draws]
             expect("largest" not in roles[1:], f"step {step}: the largest must come first: {roles}")
             expect(
                 not entry.draws_largest or roles[0] == "largest",
@@ -78,7 +93,8 @@ class SamplerContract(Contract):
     def test_a_space_without_choice_is_drawn_from_or_refused(self) -> None:
         space = fakes.single_space()
         try:
-            draws = self.make().draw(space, 0, _STEPS, np.random.default_rng(0))
+            rng = np.random.default_rng(0)
+            draws = self.make().draw_with(self.gauge(space), space, 0, _STEPS, rng)
         except SpaceError:
             return
         expect(
