@@ -71,8 +71,9 @@ def test_projected_gradients_tell_how_often_they_conflict(taught, tmp_path):
     stages = tune(taught, tmp_path / "project", sampler="sandwich", gradients="project_sub")
 
     assert "% of 18 sub-network gradients conflicted" in stages["tune"]["outcome"]
-    if not stages["tune"]["outcome"].split("; ")[-1].startswith("0%"):
-        assert weights(tmp_path / "sum") != weights(tmp_path / "project")
+    share = int(stages["tune"]["outcome"].split("; ")[-1].partition("%")[0])
+    # Without a conflict the two rules are one, but for the rounding of another order of sums.
+    assert share == 0 or weights(tmp_path / "sum") != weights(tmp_path / "project")
 
 
 def test_adding_gradients_up_is_the_default(taught, tmp_path):

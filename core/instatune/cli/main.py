@@ -22,6 +22,11 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("check", "check", "check a spec without loading the model, in less than a second"),
     ("explain", "explain", "print the resolved spec and who stands behind each name"),
     (
+        "profile",
+        "profile",
+        "tell the sizes of the networks and the time of each stage, before any training",
+    ),
+    (
         "plugins",
         "plugins",
         "list components, their distributions, and plugins that could not be loaded",

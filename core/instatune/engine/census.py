@@ -1,8 +1,8 @@
 """Census: all distinct networks of a search space where they are few, else a fair sample of them.
 
 Drawing each gene uniformly does not draw each network equally often: the genes of dropped layers
-have no meaning, so a shallow network has many spellings. Here the numbers of layers are drawn first,
-each as often as it has networks, which makes the draw uniform.
+have no meaning, so a shallow network has many spellings. Here the numbers of layers are drawn
+first, each as often as it has networks, which makes the draw uniform.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def every(space: SearchSpace) -> Genotypes:
         sizes = tuple(int(n) for n in space.cardinalities[columns])
         block = np.repeat(row[None], prod(sizes), axis=0)
         if sizes:
-            block[:, columns] = np.stack(
-                np.unravel_index(np.arange(prod(sizes)), sizes), axis=1
-            )
+            block[:, columns] = np.stack(np.unravel_index(np.arange(prod(sizes)), sizes), axis=1)
         blocks.append(block)
     return np.concatenate(blocks)
 

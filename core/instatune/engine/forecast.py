@@ -1,42 +1,33 @@
 """Forecast: how long each stage of a run will take on this machine.
 
 Each stage does a known number of things of a few kinds (training steps, forward passes over a
-split, loading and saving); their seconds are measured and multiplied.
+split, loading, saving); the seconds of each kind are measured here and multiplied. The report,
+which takes a few seconds at most, is left out.
 """
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import numpy as np
 
 from instatune.engine.baselines import reference_networks
-from instatune.engine.problem import make_strategy
-from instatune.engine.stages.teach import CURVE_EXAMPLES
+from instatune.engine.rehearsal import damages, dry_search, sampled, store_seconds, timed
+from instatune.engine.stages import elastic, export, load, order, search, teach, tune, verify
 from instatune.engine.stopwatch import Course, Paces, Stopwatch
-from instatune.interfaces import Evaluation, Gauge, Measurement, Network, Problem
-from instatune.plugin.entries import DimensionEntry, OrderingEntry
-from instatune.space import Anatomy, Architecture, Gene, SearchSpace
+from instatune.engine.workshop import Workshop
+from instatune.interfaces import Problem
+from instatune.plugin.entries import OrderingEntry
+from instatune.space import Anatomy, Architecture, SearchSpace
 from instatune.space.counting import macs
-from instatune.supernet import subnet
+from instatune.spec.model import TrainingSection
 from instatune.supernet.supernet import Supernet
 
-if TYPE_CHECKING:
-    from instatune.engine.workshop import Workshop
-    from instatune.spec.model import TrainingSection
+Parts = dict[str, float]
 
-_DRAWN_STEPS = 64  # steps of the sampler that its mix is told from
-_DRY_SECONDS = 6.0  # how long the strategy is watched
 _FORMS = 4  # forms of a network that are compared: slice, masked, extracted, reloaded
 _PROBES = 2  # batches that they are compared on
-
-Result = TypeVar("Result")
 
 
 @attrs.frozen(kw_only=True)
@@ -51,59 +42,251 @@ class StageTime:
 
     name: str
     seconds: float
-    parts: dict[str, float]
+    parts: Parts
 
 
-class Forecaster:
-    """Measures and multiplies. What it loads on the way is timed too."""
+@attrs.frozen(kw_only=True)
+class Loaded:
+    """Super-network and data of a run, and how long it took to get them.
 
-    def __init__(self, shop: Workshop) -> None:
-        """Load data and model."""
-        self.shop = shop
-        self.load_seconds, _ = _timed(lambda: shop.splits)
-        self.encode_seconds, _ = _timed(lambda: (shop.features("train"), shop.features("search")))
-        self.model_seconds, self.model = _timed(shop.pretrained)
-        self.describe_seconds, self.anatomy = _timed(lambda: shop.adapter.describe(self.model))
-        self.genes: tuple[Gene, ...] = tuple(
-            gene for dimension in shop.dimensions for gene in dimension.genes(self.anatomy)
+    Attributes:
+        supernet: In its first order of layers and units.
+        read: Seconds to read the data.
+        encode: To encode training and search split.
+        first: To load the checkpoint for the first time, libraries included.
+        model: To load it again.
+        describe: To make the anatomy.
+    """
+
+    supernet: Supernet
+    read: float
+    encode: float
+    first: float
+    model: float
+    describe: float
+
+    @classmethod
+    def by(cls, shop: Workshop, make: Callable[[Anatomy], SearchSpace]) -> Loaded:
+        """Load everything; ``make`` gives the search space."""
+        read, _ = timed(lambda: shop.splits)
+        encode, _ = timed(lambda: (shop.features("train"), shop.features("search")))
+        first, _ = timed(shop.pretrained)
+        again, model = timed(shop.pretrained)
+        describe, anatomy = timed(lambda: shop.adapter.describe(model))
+        supernet = Supernet(model.to(shop.device), anatomy, make(anatomy), shop.adapter.logits)
+        return cls(
+            supernet=supernet,
+            read=read,
+            encode=encode,
+            first=first,
+            model=again,
+            describe=describe,
         )
 
-    def stages(
-        self, problem: Problem, networks: Sequence[Architecture], seconds: float
-    ) -> tuple[StageTime, ...]:
-        """Forecast all stages but the report, which takes a few seconds at most.
 
-        Args:
-            problem: Of the search.
-            networks: Largest, median, smallest.
-            seconds: About how long to measure.
-        """
-        shop, space = self.shop, problem.space
-        spec = shop.plan.spec
-        supernet = Supernet(
-            self.model.to(shop.device), self.anatomy, space, shop.adapter.logits
-        )
-        watch = Stopwatch(shop, supernet, networks)
-        train = Course.over(shop, "train", spec.tune.batch_size, epoch=0)
-        search = Course.over(
-            shop, "search", spec.search.batch_size, limit=spec.search.examples
-        )
-        paces = watch.paces(train, search, seconds)
-        return _Sums(self, problem, paces, networks, train, search, supernet).stages()
+@attrs.frozen(kw_only=True)
+class Facts:
+    """All that was measured, for the arithmetic below.
+
+    Attributes:
+        shop: For the plan and the components.
+        loaded: Super-network and data.
+        problem: Of the search.
+        paces: Of training and scoring.
+        train: A pass over the training split as tuning makes it.
+        median: A network of middling size.
+        store: Seconds to extract a network, save it and load it back.
+    """
+
+    shop: Workshop
+    loaded: Loaded
+    problem: Problem
+    paces: Paces
+    train: Course
+    median: Architecture
+    store: float
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return self.problem.space
+
+    def sizes(
+        self, networks: Sequence[Architecture]
+    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """MACs ``[networks]``."""
+        counts = macs(self.loaded.supernet.anatomy)
+        return self.space.count(counts, self.space.encode(list(networks)))
+
+    def scoring(self, course: Course, networks: Sequence[Architecture]) -> float:
+        """Seconds to run each of these networks over a split once."""
+        return course.volume * float(self.paces.infer.of(self.sizes(networks)).sum())
+
+    def curve(self, settings: TrainingSection, steps: int, networks: list[Architecture]) -> float:
+        """Seconds for the points of a training curve."""
+        points = self.shop.plan.spec.tune.curve_points
+        if not points:
+            return 0.0
+        every = max(1, steps // points)
+        course = Course.over(self.shop, "search", settings.batch_size, limit=teach.CURVE_EXAMPLES)
+        times = steps // every + 1 + bool(steps % every)
+        return times * (self.scoring(course, networks) + course.volume * self.paces.read)
 
 
-class _Sums:
-    """The arithmetic of a forecast."""
+def forecast(
+    shop: Workshop,
+    loaded: Loaded,
+    problem: Problem,
+    networks: Sequence[Architecture],
+    seconds: float,
+) -> tuple[StageTime, ...]:
+    """Forecast all stages but the report.
 
-    def __init__(
-        self,
-        known: Forecaster,
-        problem: Problem,
-        paces: Paces,
-        networks: Sequence[Architecture],
-        *measured: object,
-    ) -> None:
-        self.known, self.shop, self.problem, self.paces = known, known.shop, problem, paces
-        self.space: SearchSpace = problem.space
-        self.networks = networks
-        self.train, self.search, self.supernet = measured
+    Args:
+        shop: Of the run.
+        loaded: What it works on.
+        problem: Of the search.
+        networks: Some of unlike sizes to measure, the middling one in the middle.
+        seconds: About how long to measure.
+    """
+    spec = shop.plan.spec
+    train = Course.over(shop, "train", spec.tune.batch_size, epoch=0)
+    scored = Course.over(shop, "search", spec.search.batch_size, limit=spec.search.examples)
+    median = networks[len(networks) // 2]
+    facts = Facts(
+        shop=shop,
+        loaded=loaded,
+        problem=problem,
+        paces=Stopwatch(shop, loaded.supernet, networks).paces(train, scored, seconds),
+        train=train,
+        median=median,
+        store=store_seconds(shop, loaded.supernet, median),
+    )
+    table: tuple[tuple[str, Callable[[Facts], Parts]], ...] = (
+        (load.STAGE.name, _load),
+        (teach.STAGE.name, _teach),
+        (elastic.STAGE.name, _elastic),
+        (order.STAGE.name, _order),
+        (tune.STAGE.name, _tune),
+        (search.STAGE.name, _search),
+        (verify.STAGE.name, _verify),
+        (export.STAGE.name, _export),
+    )
+    made = ((name, parts(facts)) for name, parts in table)
+    return tuple(StageTime(name=n, seconds=sum(p.values()), parts=p) for n, p in made)
+
+
+def _load(facts: Facts) -> Parts:
+    return {"read the data": facts.loaded.read}
+
+
+def _teach(facts: Facts) -> Parts:
+    settings = facts.shop.plan.spec.teach
+    course = Course.over(facts.shop, "train", settings.batch_size, epoch=0)
+    steps = _steps(settings, course)
+    largest = facts.space.largest
+    return {
+        "load and encode": facts.loaded.first + facts.loaded.encode,
+        "train": steps * _step(facts, course, float(facts.sizes([largest])[0])),
+        "curve": facts.curve(settings, steps, [largest]),
+    }
+
+
+def _elastic(facts: Facts) -> Parts:
+    return {"load": facts.loaded.model, "describe": facts.loaded.describe}
+
+
+def _order(facts: Facts) -> Parts:
+    shop, largest = facts.shop, facts.sizes([facts.space.largest])[0]
+    course = Course.over(shop, "train", shop.plan.spec.teach.batch_size, epoch=0)
+    probed = float(course.volumes[: shop.plan.spec.order.batches].sum())
+    gradients = isinstance(shop.plan.ordering.entry, OrderingEntry) and (
+        shop.plan.ordering.entry.needs_gradients
+    )
+    return {
+        "load": 2 * facts.loaded.model + facts.loaded.describe,
+        "units": probed * float(facts.paces.train.of(largest)) if gradients else 0.0,
+        "layers": probed
+        * float(facts.paces.infer.of(largest))
+        * damages(shop, facts.loaded.supernet.anatomy),
+    }
+
+
+def _tune(facts: Facts) -> Parts:
+    shop, settings = facts.shop, facts.shop.plan.spec.tune
+    steps = _steps(settings, facts.train)
+    largest = facts.space.largest
+    watched = [largest, facts.median, facts.space.smallest]
+    taught = shop.schedule.uses_teacher(settings.epochs)
+    passes = (1 if shop.task.deterministic else settings.epochs) if taught else 0
+    return {
+        "load": facts.loaded.model,
+        "teacher": passes * facts.scoring(facts.train, [largest]),
+        "train": _mix(facts, steps),
+        "curve": facts.curve(settings, steps, watched),
+    }
+
+
+def _mix(facts: Facts, steps: int) -> float:
+    """Seconds of all steps of tuning, with the networks that the sampler draws."""
+    drawn, looked, observed = sampled(facts.shop, facts.loaded.supernet, steps)
+    paces = float(facts.paces.train.of(facts.sizes(drawn)).sum())
+    if looked:
+        paces += float(facts.paces.infer.of(facts.sizes(looked)).sum())
+    volume = facts.train.volume / len(facts.train.volumes)
+    one = volume * (paces / observed + facts.paces.read) + facts.paces.update
+    return steps * one
+
+
+def _search(facts: Facts) -> Parts:
+    shop, section = facts.shop, facts.shop.plan.spec.search
+    course = Course.over(shop, "search", section.batch_size, limit=section.examples)
+    budget = min(section.evaluations, facts.space.size)
+    one = facts.scoring(course, [facts.median])
+    strategy, drawn = dry_search(facts.shop, facts.problem, facts.sizes)
+    per_network = facts.scoring(course, drawn) / len(drawn) if drawn else one
+    references = [a for role in reference_networks(facts.space).values() for a in role]
+    baselines = budget * one + facts.scoring(course, references) if section.baselines else 0.0
+    return {
+        "load": 2 * facts.loaded.model + facts.loaded.describe,
+        "strategy": strategy,
+        "evaluate": budget * per_network,
+        "baselines": baselines,
+    }
+
+
+def _verify(facts: Facts) -> Parts:
+    shop, section = facts.shop, facts.shop.plan.spec.search
+    encode, _ = timed(lambda: shop.features("test"))
+    test = Course.over(shop, "test", section.batch_size)
+    probes = Course.over(shop, "search", section.batch_size)
+    chosen = _chosen(facts)
+    references = [a for role in reference_networks(facts.space).values() for a in role]
+    references = references if section.baselines else []
+    probe = facts.scoring(probes, [facts.median]) * min(1.0, _PROBES / len(probes.volumes))
+    return {
+        "load": 3 * facts.loaded.model + facts.loaded.describe + encode,
+        "prove": chosen * (facts.store + _FORMS * probe),
+        "score": chosen * facts.scoring(test, [facts.median]) + facts.scoring(test, references),
+        "original": sum(facts.scoring(c, [facts.space.largest]) for c in (test, probes)),
+    }
+
+
+def _export(facts: Facts) -> Parts:
+    return {"load": facts.loaded.model, "write": _chosen(facts) * facts.store}
+
+
+def _chosen(facts: Facts) -> int:
+    section = facts.shop.plan.spec.search
+    return min(section.export_limit, section.evaluations, facts.space.size)
+
+
+def _steps(settings: TrainingSection, course: Course) -> int:
+    total = settings.epochs * len(course.volumes)
+    return min(total, settings.max_steps or total)
+
+
+def _step(facts: Facts, course: Course, size: float) -> float:
+    """Seconds of one training step of a network."""
+    volume = course.volume / len(course.volumes)
+    return volume * (float(facts.paces.train.of(size)) + facts.paces.read) + facts.paces.update

@@ -97,10 +97,10 @@ class _Passes:
                 loss = self._loss(logits, weights, draw)
                 self.step.backward(loss)
                 self.losses.append((draw.role, loss.detach()))
-            if self.step.combine is not None:
-                self.step.combine.take(draw.role)
             if draw.role == "largest":
                 self.supernet = logits.detach()
+        if self.step.combine is not None:
+            self.step.combine.take(draw.role)
 
     def combined(self) -> dict[str, float]:
         """Give the weights their gradient, if it is not there yet."""

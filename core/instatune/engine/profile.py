@@ -19,7 +19,7 @@ import numpy as np
 from instatune.engine.census import Census, Count
 from instatune.engine.events import Events
 from instatune.engine.folder import RunFolder
-from instatune.engine.forecast import Forecaster, StageTime
+from instatune.engine.forecast import Loaded, StageTime, forecast
 from instatune.engine.problem import exact_functions, state_problem
 from instatune.engine.workshop import Workshop
 from instatune.interfaces import Limit, Problem
@@ -135,24 +135,34 @@ def profile(plan: Plan, plugins: Plugins, *, seconds: float = 20.0) -> Profile:
         InstatuneError: Data or checkpoint cannot be read, or do not fit.
     """
     with _workshop(plan, plugins) as shop:
-        forecaster = Forecaster(shop)
-        anatomy, genes = forecaster.anatomy, forecaster.genes
-        space = search_space(anatomy, genes)
+        loaded = Loaded.by(shop, lambda anatomy: search_space(anatomy, _genes(shop, anatomy)))
+        space, anatomy = loaded.supernet.space, loaded.supernet.anatomy
         named = _named(space, anatomy)
-        exact = exact_functions(shop, space, anatomy)
-        largest = space.encode([space.largest])
-        problem = state_problem(
-            shop, space, exact, lambda name: float(exact[name](largest)[0]) if name in exact else 1.0
-        )
-        stages = forecaster.stages(problem, tuple(named.values()), seconds) if seconds else ()
+        problem = _problem(shop, space, anatomy)
+        networks = tuple(named.values())
         return Profile(
             size=space.size,
-            choices=tuple(_choices(genes)),
+            choices=tuple(_choices(space.genes)),
             networks=tuple(_sizes(space, anatomy, named)),
             tokens=anatomy.tokens,
             bounds=tuple(_bounds(shop, problem)),
-            stages=stages,
+            stages=forecast(shop, loaded, problem, networks, seconds) if seconds else (),
         )
+
+
+def _genes(shop: Workshop, anatomy: Anatomy) -> tuple[Gene, ...]:
+    return tuple(gene for dimension in shop.dimensions for gene in dimension.genes(anatomy))
+
+
+def _problem(shop: Workshop, space: SearchSpace, anatomy: Anatomy) -> Problem:
+    """The problem of the search; bounds on what must be measured stay factors."""
+    exact = exact_functions(shop, space, anatomy)
+    largest = space.encode([space.largest])
+
+    def full_value(name: str) -> float:
+        return float(exact[name](largest)[0]) if name in exact else 1.0
+
+    return state_problem(shop, space, exact, full_value)
 
 
 @contextmanager
@@ -179,16 +189,12 @@ def _named(space: SearchSpace, anatomy: Anatomy) -> dict[str, Architecture]:
     }
 
 
-def _sizes(
-    space: SearchSpace, anatomy: Anatomy, named: dict[str, Architecture]
-) -> Iterator[Size]:
+def _sizes(space: SearchSpace, anatomy: Anatomy, named: dict[str, Architecture]) -> Iterator[Size]:
     work, weights = macs(anatomy), parameters(anatomy)
     for name, architecture in named.items():
         kept = space.kept_units(architecture), space.kept_layers(architecture)
         count = weights.at(*kept)
-        yield Size(
-            name=name, macs=work.at(*kept), parameters=count, size_bytes=_FLOAT * count
-        )
+        yield Size(name=name, macs=work.at(*kept), parameters=count, size_bytes=_FLOAT * count)
 
 
 def _choices(genes: Sequence[Gene]) -> Iterator[Choices]:
@@ -237,6 +243,4 @@ def _bound(shop: Workshop, problem: Problem, limit: Limit, census: Census) -> Bo
     count = census.count(met[: len(census.genotypes)])
     if met.any() and not count.count:  # too rare to be drawn, but one end of the space is in it
         count = attrs.evolve(count, count=1, low=1, high=max(1, count.high))
-    return attrs.evolve(
-        bound, met_by=count, range=(float(values.min()), float(values.max()))
-    )
+    return attrs.evolve(bound, met_by=count, range=(float(values.min()), float(values.max())))

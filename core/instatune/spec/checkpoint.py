@@ -47,8 +47,8 @@ def locate(checkpoint: str) -> str:
         return checkpoint
     kind = "file" if folder.suffix == WEIGHTS else "folder"
     raise CheckpointError(
-        f"there is no {kind} {checkpoint!r} (looked for {folder.absolute()}); correct the path with "
-        "`--set model.checkpoint=PATH`, or give the name of a model on a hub"
+        f"there is no {kind} {checkpoint!r} (looked for {folder.absolute()}); correct the path "
+        "with `--set model.checkpoint=PATH`, or give the name of a model on a hub"
     )
 
 

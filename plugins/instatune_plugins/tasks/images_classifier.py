@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,7 +42,6 @@ class ImageClassifier(Task):
     crop: float | None = None
     verify: bool = True
     threads: int | None = None
-    key: ClassVar[str] = "pixel_values"
 
     def encode(self, examples: Sequence[Example], processor: Any) -> Sequence[Features]:
         """Join each example with the transform that it needs.
@@ -81,7 +80,7 @@ class ImageClassifier(Task):
             if chosen.any():
                 images[chosen] = shifted(images[chosen], mirror=self.mirror)
         labels = torch.tensor([f["label"] for f in features], dtype=torch.int64)
-        return {self.key: images, "labels": labels}
+        return {"pixel_values": images, "labels": labels}
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Cross entropy of logits ``[examples, classes]`` in nats, mean over the batch."""

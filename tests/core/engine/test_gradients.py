@@ -37,7 +37,7 @@ class Quadratic:
     """``width`` weights at 0 that are drawn to the targets of whichever network uses them."""
 
     targets: dict[int, Sequence[float]]
-    weight: nn.Parameter = attrs.field(factory=lambda: nn.Parameter(torch.zeros(4)))
+    weight: nn.Parameter = attrs.field(factory=lambda: nn.Parameter(torch.zeros(4).double()))
 
     def gradient(self, widths: Sequence[int], combine: ProjectSub | None) -> torch.Tensor:
         """Gradient of one step that trains the networks of these widths."""
@@ -45,7 +45,7 @@ class Quadratic:
         elastic_backward(
             step=ElasticStep(
                 logits=lambda architecture, batch: self.weight[: architecture["width"]],
-                task_loss=lambda w, b: (w - torch.tensor(self.targets[len(w)])).square().sum() / 2,
+                task_loss=lambda w, b: (w - w.new_tensor(self.targets[len(w)])).square().sum() / 2,
                 schedule=Labels(),
                 backward=lambda loss: loss.backward(),
                 combine=combine,
@@ -132,12 +132,39 @@ class TestQuadratic:
         toy = Quadratic({4: whole, 3: part[:3]})
 
         with_sub = toy.gradient([4, 3], toy.projecting())
-        g_super = -torch.tensor(whole)
+        g_super = -with_sub.new_tensor(whole)
         left = with_sub - g_super
 
-        scale = 1e-3 + g_super.norm() * left.norm()
-        assert float(left @ g_super) >= -1e-4 * float(scale)
-        assert float(left[3]) == pytest.approx(0.0, abs=1e-5)
+        # Up to rounding, for which `left` is a difference of two sums.
+        assert float(left @ g_super) >= -1e-5 * float(1e-6 + g_super.norm() * (1 + left.norm()))
+        assert float(left[3]) == pytest.approx(0.0, abs=1e-9)
+
+
+class SubsOnly(Schedule):
+    """The largest neither learns nor teaches, as in every second step of taking turns."""
+
+    def weights(self, moment, role):
+        return LossWeights(task=float(role != "largest"))
+
+
+def test_a_step_in_which_the_largest_does_not_learn_is_compared_with_nothing():
+    net, plain = tiny.supernet(), tiny.supernet()
+    architectures = [net.space.largest, net.space.smallest]
+    combine = combiner("project_sub", net.model.parameters())
+
+    for where, how in ((net, combine), (plain, None)):
+        elastic_backward(
+            step=attrs.evolve(step_of(where, how), schedule=SubsOnly()),
+            draws=draws_of(architectures),
+            batch=tiny.batches()[0],
+            teacher=None,
+            moment=MOMENT,
+        )
+
+    assert (combine.passes, combine.conflict_rate) == (0, 0.0)
+    for found, expected in zip(net.model.parameters(), plain.model.parameters(), strict=True):
+        assert (found.grad is None) == (expected.grad is None)
+        assert found.grad is None or torch.equal(found.grad, expected.grad)
 
 
 class TestSum:

@@ -311,10 +311,9 @@ def test_only_leaves_the_rest_out(site):
 
 
 def test_only_takes_packages_around_modules():
-    assert discover(only=("instatune_plugins.samplers",))["samplers"].names() == (
-        "sandwich",
-        "uniform",
-    )
+    found = discover(only=("instatune_plugins.samplers",))
+    assert {"sandwich", "uniform"} <= set(found["samplers"].names())
+    assert found["tasks"].names() == ()
     assert discover(only=("instatune_contrib",))["samplers"].names() == ()
 
 

@@ -44,6 +44,7 @@ class Split:
 @pytest.fixture
 def hub(monkeypatch):
     """Put a hub in place; gives its splits, the calls, and what it shall raise."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     state = types.SimpleNamespace(
         splits={
             "train": Split([0, 1] * 20, "train"),
