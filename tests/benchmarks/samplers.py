@@ -79,13 +79,9 @@ def _seed(seed: int, names: Sequence[str], options: argparse.Namespace) -> dict[
     found = {}
     for name in names:
         steps = max(1, round(options.steps * unit / _step_cost(SAMPLERS[name], space, anatomy)))
-        epochs = math.ceil(steps * spec["tune"]["batch_size"] / 20) if options.quick else 1000
-        tune = {
-            **spec["tune"],
-            "sampler": SAMPLERS[name],
-            "max_steps": steps,
-            "epochs": epochs,
-        }
+        # An epoch has a step or more, so the steps alone decide when training ends.
+        length = {"max_steps": steps, "epochs": steps}
+        tune = {**spec["tune"], "sampler": SAMPLERS[name], **length}
         summary = variant({**spec, "tune": tune}, base, place / name)
         found[name] = {"steps": steps, **_scores(summary)}
         print(f"seed {seed}, {name}: {found[name]}", flush=True)
@@ -103,7 +99,7 @@ def _spec(seed: int, options: argparse.Namespace) -> dict[str, Any]:
         spec["teach"] = {**spec["teach"], **few, "max_steps": 4}
         spec["tune"] = {**spec["tune"], **few}
         spec["order"] = {**spec["order"], "batches": 2}
-        spec["search"] = {**spec["search"], "strategy": "random", "evaluations": 6}
+        spec["search"] = {**spec["search"], "strategy": "random", "evaluations": 2}
     return spec
 
 

@@ -25,10 +25,10 @@ def example(name: str, data: Path) -> dict[str, Any]:
     Raises:
         SystemExit: The data are not there.
     """
-    import yaml
+    from instatune.spec.loader import read
 
-    text = (ROOT / "examples" / name / "spec.yaml").read_text(encoding="utf-8")
-    spec: dict[str, Any] = _moved(yaml.safe_load(text), str(data))
+    document = read(ROOT / "examples" / name / "spec.yaml")
+    spec: dict[str, Any] = _moved(dict(document.data), str(data))
     for path in (spec["task"].get("train"), spec["task"].get("test")):
         if path is not None and not Path(path).exists():
             raise SystemExit(f"{path} is not there; say with --data where the data folder is")

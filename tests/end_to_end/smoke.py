@@ -97,6 +97,7 @@ def pictures(folder: Path) -> list[str]:
     save_file(halves, folder / "deit.safetensors")
     return [
         f"model.checkpoint={folder / 'deit.safetensors'}",
+        "model.adapter.image_size=32",
         f"task.train={folder / 'train'}",
         f"task.test={folder / 'test'}",
         "task.search_examples=12",

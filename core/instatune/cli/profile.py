@@ -99,9 +99,9 @@ def _count(count: Count) -> str:
     if count.exact:
         return f"{_number(count.count)} networks ({_share(count.share)})" if count.count else "none"
     if not count.count:
-        return f"none that was drawn, {_number(count.high)} at most"
-    between = f"{_number(count.low)} to {_number(count.high)}"
-    return f"about {_number(count.count)} networks ({_share(count.share)}; {between})"
+        return f"none that was drawn, {_about(count.high)} at most"
+    between = f"{_about(count.low)} to {_about(count.high)}"
+    return f"about {_about(count.count)} networks ({_share(count.share)}; {between})"
 
 
 def _share(share: float) -> str:
@@ -110,6 +110,11 @@ def _share(share: float) -> str:
 
 def _number(count: int) -> str:
     return f"{count:,}" if count < 10**9 else f"{float(count):.2e}"
+
+
+def _about(count: int) -> str:
+    """Three digits: an estimate knows no more."""
+    return _number(int(float(f"{count:.3g}")) if count < 10**9 else count)
 
 
 def _scaled(value: float) -> str:

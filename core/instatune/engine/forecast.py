@@ -26,6 +26,7 @@ from instatune.supernet.supernet import Supernet
 
 Parts = dict[str, float]
 
+_RANDOM = 4  # networks of the random search that are scored on the test split
 _FORMS = 4  # forms of a network that are compared: slice, masked, extracted, reloaded
 _PROBES = 2  # batches that they are compared on
 
@@ -243,16 +244,20 @@ def _search(facts: Facts) -> Parts:
     course = Course.over(shop, "search", section.batch_size, limit=section.examples)
     budget = min(section.evaluations, facts.space.size)
     one = facts.scoring(course, [facts.median])
-    strategy, drawn = dry_search(facts.shop, facts.problem, facts.sizes)
-    per_network = facts.scoring(course, drawn) / len(drawn) if drawn else one
-    references = [a for role in reference_networks(facts.space).values() for a in role]
-    baselines = budget * one + facts.scoring(course, references) if section.baselines else 0.0
+    strategy, asked = dry_search(shop, facts.problem, facts.sizes)
+    each = facts.scoring(course, asked) / len(asked) if asked else one
+    baselines = budget * one + facts.scoring(course, _references(facts))
     return {
-        "load": 2 * facts.loaded.model + facts.loaded.describe,
+        "load": 2 * facts.loaded.model + facts.loaded.describe + course.volume * facts.paces.read,
         "strategy": strategy,
-        "evaluate": budget * per_network,
-        "baselines": baselines,
+        "evaluate": budget * each,
+        "baselines": baselines if section.baselines else 0.0,
     }
+
+
+def _references(facts: Facts) -> list[Architecture]:
+    roles = reference_networks(facts.space)
+    return [architecture for role in roles.values() for architecture in role]
 
 
 def _verify(facts: Facts) -> Parts:
@@ -260,14 +265,16 @@ def _verify(facts: Facts) -> Parts:
     encode, _ = timed(lambda: shop.features("test"))
     test = Course.over(shop, "test", section.batch_size)
     probes = Course.over(shop, "search", section.batch_size)
-    chosen = _chosen(facts)
-    references = [a for role in reference_networks(facts.space).values() for a in role]
-    references = references if section.baselines else []
-    probe = facts.scoring(probes, [facts.median]) * min(1.0, _PROBES / len(probes.volumes))
+    chosen, median = _chosen(facts), facts.median
+    scored = [median] * chosen
+    if section.baselines:
+        scored += _references(facts) + [median] * _RANDOM
+    probe = facts.scoring(probes, [median]) * min(1.0, _PROBES / len(probes.volumes))
+    reading = (test.volume + probes.volume) * facts.paces.read
     return {
-        "load": 3 * facts.loaded.model + facts.loaded.describe + encode,
+        "load": 3 * facts.loaded.model + facts.loaded.describe + encode + reading,
         "prove": chosen * (facts.store + _FORMS * probe),
-        "score": chosen * facts.scoring(test, [facts.median]) + facts.scoring(test, references),
+        "score": facts.scoring(test, scored),
         "original": sum(facts.scoring(c, [facts.space.largest]) for c in (test, probes)),
     }
 
