@@ -29,6 +29,7 @@ HALVES = {
     "02_bert_sst2": {"heads": [6, 12], "ffn": [768, 1536]},
     "04_deit_cifar10": {"heads": [2, 3], "ffn": [320, 768]},
 }
+SHOWN = ("accuracy", "untuned_on_search_split", "full")
 QUICK = {"max_steps": 4, "epochs": 1, "batch_size": 8}
 
 
@@ -43,9 +44,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few steps of everything")
     options = parser.parse_args()
     models, seeds = options.model or list(HALVES), range(1 if options.quick else options.seeds)
-    found = {
-        model: [_scores(model, seed, options) for seed in seeds] for model in models
-    }
+    found = {model: [_scores(model, seed, options) for seed in seeds] for model in models}
     for model, scores in found.items():
         print(f"\n{model}, accuracy of the half network on the test split\n\n{_table(scores)}\n")
     gains = {model: _gain(scores, "taylor") for model, scores in found.items()}
@@ -97,7 +96,7 @@ def _spec(model: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
 def _half(summary: Any) -> dict[str, float]:
     """Accuracy of the half network after and before tuning, its MACs, and the full model."""
     rows = {row.role: row for row in summary.baselines}
-    start = [p for p in summary.curves if p.stage == "tune" and p.series == "smallest"][0]
+    start = next(p for p in summary.curves if p.stage == "tune" and p.series == "smallest")
     return {
         "accuracy": _percent(rows["smallest"].test["accuracy"].value),
         "untuned_on_search_split": _percent(start.value),
@@ -114,9 +113,7 @@ def _table(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
     for by in ORDERINGS:
         of = {key: [seed[by][key] for seed in scores] for key in scores[0][by]}
         gain = f"{_gain(scores, by):+.2f}"
-        rows.append(
-            [by, *(spread(of[key]) for key in ("accuracy", "untuned_on_search_split", "full")), gain]
-        )
+        rows.append([by, *(spread(of[key]) for key in SHOWN), gain])
     macs = scores[0]["none"]["macs"]
     return table(
         ["ordering", f"at {macs:.1f} % MACs", "before tuning", "full network", "against none"], rows

@@ -68,7 +68,12 @@ class Sampler(ABC):
         """
 
     def draw_with(
-        self, gauge: Gauge, space: SearchSpace, step: int, total_steps: int, rng: np.random.Generator
+        self,
+        gauge: Gauge,
+        space: SearchSpace,
+        step: int,
+        total_steps: int,
+        rng: np.random.Generator,
     ) -> tuple[Draw, ...]:
         """Choose the networks of one optimiser step with a look at their cost or loss.
 

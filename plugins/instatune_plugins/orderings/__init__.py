@@ -75,7 +75,7 @@ def instatune_orderings() -> Iterator[OrderingEntry]:
         target="instatune_plugins.orderings.movement:Movement",
         config=MovementConfig,
         needs_gradients=True,
-        summary="whether the weights of a unit grow in a short fine-tuning (movement pruning, EFTNAS)",
+        summary="whether the weights of a unit grow in a short fine-tuning (EFTNAS)",
     )
     yield OrderingEntry(
         name="sensitivity",

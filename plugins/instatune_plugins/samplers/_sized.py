@@ -128,4 +128,4 @@ def _tilted(
     weights = np.nan_to_num(np.exp(exponent), nan=0.0)  # [rows, genes, choices]
     cumulative = weights.cumsum(axis=-1)
     passed = uniform[..., None] * cumulative[..., -1:] >= cumulative
-    return np.minimum(passed.sum(axis=-1), sizes - 1)
+    return np.asarray(np.minimum(passed.sum(axis=-1), sizes - 1))

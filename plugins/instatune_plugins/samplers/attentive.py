@@ -33,12 +33,15 @@ class Attentive(Sampler):
         self, space: SearchSpace, step: int, total_steps: int, rng: np.random.Generator
     ) -> tuple[Draw, ...]:
         """Refuse: without losses there is nothing to attend to."""
-        raise PluginError(
-            "sampler attentive needs the MACs and losses of networks; call draw_with"
-        )
+        raise PluginError("sampler attentive needs the MACs and losses of networks; call draw_with")
 
     def draw_with(
-        self, gauge: Gauge, space: SearchSpace, step: int, total_steps: int, rng: np.random.Generator
+        self,
+        gauge: Gauge,
+        space: SearchSpace,
+        step: int,
+        total_steps: int,
+        rng: np.random.Generator,
     ) -> tuple[Draw, ...]:
         """Choose the networks of one step; see :meth:`Sampler.draw_with`."""
         require_choice(space, "attentive")

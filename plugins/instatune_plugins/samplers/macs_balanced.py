@@ -32,7 +32,12 @@ class MacsBalanced(Sampler):
         raise PluginError("sampler macs_balanced needs the MACs of networks; call draw_with")
 
     def draw_with(
-        self, gauge: Gauge, space: SearchSpace, step: int, total_steps: int, rng: np.random.Generator
+        self,
+        gauge: Gauge,
+        space: SearchSpace,
+        step: int,
+        total_steps: int,
+        rng: np.random.Generator,
     ) -> tuple[Draw, ...]:
         """Choose the networks of one step; see :meth:`Sampler.draw_with`."""
         require_choice(space, "macs_balanced")

@@ -51,8 +51,7 @@ class Quadratic:
                 combine=combine,
             ),
             draws=[
-                Draw(Architecture({"width": w}), "largest" if w == 4 else "sampled")
-                for w in widths
+                Draw(Architecture({"width": w}), "largest" if w == 4 else "sampled") for w in widths
             ],
             batch={},
             teacher=None,
@@ -225,7 +224,9 @@ def by_hand(net, architectures, batch):
         found = torch.autograd.grad(loss, list(net.model.parameters()), allow_unused=True)
         zeros = [torch.zeros_like(p) for p in net.model.parameters()]
         flat.append(
-            torch.cat([(z if g is None else g).flatten() for g, z in zip(found, zeros, strict=True)])
+            torch.cat(
+                [(z if g is None else g).flatten() for g, z in zip(found, zeros, strict=True)]
+            )
         )
     whole, *subs = flat
     dots = [sub @ whole for sub in subs]

@@ -137,7 +137,9 @@ class TestActivation:
         group = attrs.evolve(ANATOMY.groups[0], units=8, cuts=(cut,), outgoing=cut)
         model.layers[0].norm_ffn = torch.nn.LayerNorm((3, 16))
 
-        with pytest.raises(PluginError, match=r"'layers\.0\.norm_ffn\.weight' has 16 features, .*3"):
+        with pytest.raises(
+            PluginError, match=r"'layers\.0\.norm_ffn\.weight' has 16 features, .*3"
+        ):
             Activation().importance(attrs.evolve(ANATOMY, groups=(group,)), probe(model))
 
     def test_a_module_that_is_not_called_is_named(self, model):
@@ -164,9 +166,7 @@ class TestMovement:
 
         TASK.loss(ADAPTER.logits(model, batch), batch).backward()
         layer = model.layers[0]
-        product = {
-            name: -0.01 * (p * p.grad).detach() for name, p in layer.named_parameters()
-        }
+        product = {name: -0.01 * (p * p.grad).detach() for name, p in layer.named_parameters()}
         expected = product["down.weight"].sum(0) + product["up.weight"].sum(1) + product["up.bias"]
         torch.testing.assert_close(scores["ffn.0"], expected)
         heads = product["out.weight"].sum(0).view(4, 4).sum(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ class TestSorted:
 
         ordered = sorted(SPACE.decode(found), key=lambda a: MACS(SPACE.encode([a]))[0])
 
-        for small, large in zip(ordered, ordered[1:], strict=False):
+        for small, large in pairwise(ordered):
             assert all(value <= large[name] for name, value in small.values)
         assert (ordered[0], ordered[-1]) == (SPACE.smallest, SPACE.largest)
 
