@@ -6,7 +6,7 @@ TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 .PHONY: demo test quick lint types contracts check bench smoke clean
 
-demo: .venv/demo.stamp  ## the whole pipeline on a real model: about ten minutes on 2 cores
+demo: .venv/demo.stamp  ## the whole pipeline on a real model: 12 minutes on one busy core
 	$(BIN)/instatune run examples/01_bert_docs/spec.yaml
 
 test: .venv/dev.stamp  ## the whole test suite
