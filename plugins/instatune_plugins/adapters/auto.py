@@ -20,8 +20,9 @@ from instatune.space import Anatomy
 from instatune.supernet.fit import verify
 from instatune_plugins.adapters.auto_anatomy import anatomy_of, measure
 from instatune_plugins.adapters.auto_config import AutoAdapterConfig
+from instatune_plugins.adapters.auto_layer import Unrecognised
 from instatune_plugins.adapters.auto_proof import named_failure, prove, small_copy
-from instatune_plugins.adapters.auto_structure import Unrecognised, recognise, refused
+from instatune_plugins.adapters.auto_structure import recognise, refused
 from instatune_plugins.adapters.encoder_config import read_json
 
 

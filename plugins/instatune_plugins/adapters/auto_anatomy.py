@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from instatune.interfaces import Batch
 from instatune.space import Anatomy, Attention, Attribute, Cut, Group, Stack, Work
-from instatune_plugins.adapters.auto_structure import Layer, Structure, Unrecognised
+from instatune_plugins.adapters.auto_layer import Layer, Unrecognised
+from instatune_plugins.adapters.auto_structure import Structure
 
 Logits: TypeAlias = Callable[[nn.Module, Batch], Tensor]
 """Runs a model on a batch."""

@@ -22,7 +22,8 @@ from instatune.supernet.build import search_space
 from instatune.supernet.supernet import Supernet
 from instatune.supernet.surgery import Surgeon, detached_copy
 from instatune_plugins.adapters.auto_anatomy import STACK, Logits
-from instatune_plugins.adapters.auto_structure import Structure, Unrecognised
+from instatune_plugins.adapters.auto_layer import Unrecognised
+from instatune_plugins.adapters.auto_structure import Structure
 
 TOLERANCE = 1e-4  # of the largest logit; random weights make them of order one
 _KEPT_LAYERS = 2

@@ -41,6 +41,7 @@ def replace_encoder(folder, model_type):
     shutil.copytree(kept, folder, dirs_exist_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("adapter", "model_type", "size"), [("bert", "mpnet", 3 * 3), ("auto", "ernie", 3 + 9 + 27)]
 )
