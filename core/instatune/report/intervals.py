@@ -9,20 +9,8 @@ from __future__ import annotations
 
 import math
 
-import attrs
-
 from instatune.interfaces import Measurement
-
-Z = 1.959964
-"""97.5 % quantile of the normal distribution."""
-
-
-@attrs.frozen
-class Interval:
-    """Bounds that hold the true value in 95 of 100 repetitions."""
-
-    low: float
-    high: float
+from instatune.metrics.statistics import Z95, Interval, wilson
 
 
 def interval(measurement: Measurement) -> Interval | None:
@@ -32,14 +20,7 @@ def interval(measurement: Measurement) -> Interval | None:
         return None
     if _is_share(measurement):
         return wilson(value, n)
-    return Interval(value - Z * std, value + Z * std) if std > 0 else None
-
-
-def wilson(share: float, n: int) -> Interval:
-    """Give Wilson's interval of a share of ``n`` examples."""
-    spread = Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    centre, scale = share + Z**2 / (2 * n), 1 + Z**2 / n
-    return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale))
+    return Interval(value - Z95 * std, value + Z95 * std) if std > 0 else None
 
 
 def within_noise(one: Measurement, other: Measurement) -> bool:
@@ -49,7 +30,7 @@ def within_noise(one: Measurement, other: Measurement) -> bool:
     the test is a cautious one.
     """
     error = math.hypot(one.std, other.std)
-    return error > 0 and abs(one.value - other.value) < Z * error
+    return error > 0 and abs(one.value - other.value) < Z95 * error
 
 
 def _is_share(measurement: Measurement) -> bool:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from instatune.interfaces import Measurement
-from instatune.report.intervals import interval, wilson, within_noise
+from instatune.metrics.statistics import wilson
+from instatune.report.intervals import interval, within_noise
 
 
 @given(n=st.integers(2, 5000), data=st.data())
