@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--model", choices=HALVES, action="append", help="only this example")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=300, help="steps of tuning after sorting")
+    parser.add_argument("--batch", type=int, help="examples in a step of tuning")
+    parser.add_argument("--train", type=int, help="examples to teach (one epoch) and tune with")
     parser.add_argument("--quick", action="store_true", help="a few steps of everything")
     options = parser.parse_args()
     models, seeds = options.model or list(HALVES), range(1 if options.quick else options.seeds)
@@ -49,7 +51,8 @@ def main() -> None:
         print(f"\n{model}, accuracy of the half network on the test split\n\n{_table(scores)}\n")
     gains = {model: _gain(scores, "taylor") for model, scores in found.items()}
     value = round(min(gains.values()), 2)
-    details = {"accuracies": found, "gains_of_taylor": gains, "steps": options.steps}
+    settings = {key: getattr(options, key) for key in ("steps", "batch", "train", "seeds")}
+    details = {"accuracies": found, "gains_of_taylor": gains, **settings}
     whole = not options.quick and len(models) == len(HALVES)
     report("ordering", value, GOAL, "points", value >= GOAL, details, save=whole)
 
@@ -85,6 +88,11 @@ def _spec(model: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         "search": {**spec["search"], "strategy": "random", "predictor": None, "evaluations": 1},
         "objectives": ["accuracy", "macs"],
     }
+    if options.batch:
+        spec["tune"]["batch_size"] = options.batch
+    if options.train:
+        spec["task"] = {**spec["task"], "max_train": options.train}
+        spec["teach"] = {**spec["teach"], "epochs": 1}
     if options.quick:
         spec["task"] = {**spec["task"], "max_train": 100, "search_examples": 40}
         spec["teach"] = {**spec["teach"], **QUICK}
