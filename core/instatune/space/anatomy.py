@@ -64,6 +64,7 @@ class Group:
         stack: Stack that the group lives in, None outside of stacks.
         layer: Index of its layer in that stack.
         also_outgoing: Further weights that read the units, where several layers share them.
+        minimum: The fewest units that may stay; 0 where the model still computes without any.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Group:
     stack: str | None = None
     layer: int | None = None
     also_outgoing: tuple[Cut, ...] = ()
+    minimum: int = 1
 
     @property
     def readers(self) -> tuple[Cut, ...]:
@@ -93,6 +95,7 @@ class Stack:
         index_attributes: Paths inside a layer that hold its position, renumbered after a cut,
             e.g. ``"self_attn.layer_idx"``.
         count_attributes: Paths from the model that hold the number of layers.
+        required: Layers that must stay, e.g. the one that changes the number of channels.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Stack:
     layers: int
     index_attributes: tuple[str, ...] = ()
     count_attributes: tuple[str, ...] = ()
+    required: tuple[int, ...] = ()
 
 
 @attrs.frozen
