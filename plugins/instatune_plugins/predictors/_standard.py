@@ -36,7 +36,8 @@ class Standardised(Predictor):
     def fit(self, x: Array, y: Array) -> None:
         """Learn; see :meth:`Predictor.fit`."""
         self._scale = Scale.of(y)
-        self._learned = len(y) >= self._least_rows and self._scale.std > 0
+        alike = bool((x == x[:1]).all())
+        self._learned = len(y) >= self._least_rows and self._scale.std > 0 and not alike
         if self._learned:
             self._learn(x, (y - self._scale.mean) / self._scale.std)
 
@@ -46,9 +47,17 @@ class Standardised(Predictor):
             return Prediction(np.full(len(x), self._scale.mean))
         return Prediction(self._scale.mean + self._scale.std * self._answer(x))
 
-    @abstractmethod
     def out_of_fold(self, x: Array, y: Array, folds: int) -> Array:
-        """Predict each row of the data by a model that did not see it, ``[rows]``."""
+        """Predict each row by a model that did not see it, ``[rows]``.
+
+        Whatever the settings leave open is chosen anew in each fold.
+        """
+        predicted = np.empty(len(y))
+        for rows, held_out in folds_of(len(y), folds, self.seed):
+            model = type(self)(self.config, self.seed)
+            model.fit(x[rows], y[rows])
+            predicted[held_out] = model.predict(x[held_out]).mean
+        return predicted
 
     @abstractmethod
     def _learn(self, x: Array, y: Array) -> None:

@@ -7,6 +7,7 @@ tie the lower squared error. DyNAS-T chooses by error alone.
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,13 +15,19 @@ import numpy as np
 
 from instatune.interfaces import Prediction, Predictor
 from instatune.metrics.statistics import kendall
-from instatune_plugins.predictors import RidgeConfig, SvrConfig
+from instatune_plugins.predictors import (
+    CatboostConfig,
+    GbdtConfig,
+    GpConfig,
+    MlpConfig,
+    RidgeConfig,
+    StackedConfig,
+    SvrConfig,
+)
 from instatune_plugins.predictors._standard import Array, Standardised
-from instatune_plugins.predictors.ridge import Ridge
-from instatune_plugins.predictors.svr import Svr
 
 if TYPE_CHECKING:
-    from instatune_plugins.predictors import BestOfConfig
+    from instatune_plugins.predictors import BestOfConfig, Candidate
 
 
 @attrs.frozen(kw_only=True)
@@ -62,10 +69,20 @@ class BestOf(Predictor):
         """Which one was chosen."""
         return self._model.note
 
-    def _make(self, name: str) -> Standardised:
-        if name == "svr":
-            return Svr(SvrConfig(folds=self.config.folds), self.seed)
-        return Ridge(RidgeConfig(), self.seed)
+    def _make(self, name: Candidate) -> Standardised:
+        """Make a candidate with its usual settings; what is not asked for is not imported."""
+        settings = {
+            "ridge": RidgeConfig(),
+            "svr": SvrConfig(folds=self.config.folds),
+            "stacked": StackedConfig(folds=self.config.folds),
+            "catboost": CatboostConfig(),
+            "gbdt": GbdtConfig(),
+            "gp": GpConfig(),
+            "mlp": MlpConfig(),
+        }[name]
+        module = import_module(f"instatune_plugins.predictors.{name}")
+        kind: type[Standardised] = getattr(module, name.title())
+        return kind(settings, self.seed)
 
     def _try(self, name: str, model: Standardised, x: Array, y: Array) -> Trial:
         if len(y) < 2:  # nothing to leave out

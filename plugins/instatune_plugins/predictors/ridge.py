@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from instatune_plugins.predictors._standard import Array, Standardised, folds_of
+from instatune_plugins.predictors._standard import Array, Standardised
 
 if TYPE_CHECKING:
     from instatune_plugins.predictors import RidgeConfig
@@ -27,15 +27,6 @@ class Ridge(Standardised):
     def note(self) -> str:
         """The penalty that was chosen."""
         return f"ridge, alpha {self._alpha:g}" if self._learned else "ridge, constant"
-
-    def out_of_fold(self, x: Array, y: Array, folds: int) -> Array:
-        """Predict each row by a model that did not see it; the penalty is chosen per fold."""
-        predicted = np.empty(len(y))
-        for rows, held_out in folds_of(len(y), folds, self.seed):
-            model = Ridge(self.config, self.seed)
-            model.fit(x[rows], y[rows])
-            predicted[held_out] = model.predict(x[held_out]).mean
-        return predicted
 
     def _learn(self, x: Array, y: Array) -> None:
         from sklearn.linear_model import RidgeCV
