@@ -12,6 +12,9 @@ from instatune.plugin import hookimpl
 from instatune.plugin.entries import TaskEntry
 from instatune_plugins.tasks.causal_lm_config import CausalLMConfig
 from instatune_plugins.tasks.images_config import DigitsConfig, ImageClassificationConfig
+from instatune_plugins.tasks.multiple_choice_config import MultipleChoiceConfig
+from instatune_plugins.tasks.token_classification_config import TokenClassificationConfig
+from instatune_plugins.tasks.vqa_config import VqaConfig
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +66,11 @@ class TextClassificationConfig:
             raise ValueError("'text_pair' needs 'text', the column of the first text")
 
 
+@attrs.frozen(kw_only=True)
+class TextRegressionConfig(TextClassificationConfig):
+    """Settings of ``text_regression``: those of ``text_classification``; labels are numbers."""
+
+
 @hookimpl
 def instatune_tasks() -> Iterator[TaskEntry]:
     """Offer the first-party tasks."""
@@ -79,6 +87,30 @@ def instatune_tasks() -> Iterator[TaskEntry]:
         config=TextClassificationConfig,
         licence="that of the files or the dataset",
         summary="texts or pairs of texts from CSV, TSV, JSONL, Parquet files or a Hugging Face hub",
+    )
+    yield TaskEntry(
+        name="text_regression",
+        target="instatune_plugins.tasks.text_regression:TextRegression",
+        config=TextRegressionConfig,
+        problem="regression",
+        licence="that of the files or the dataset",
+        summary="a number for each text or pair of texts, from the files of text_classification",
+    )
+    yield TaskEntry(
+        name="token_classification",
+        target="instatune_plugins.tasks.token_classification:TokenClassification",
+        config=TokenClassificationConfig,
+        problem="token_classification",
+        licence="that of the files or the dataset",
+        summary="a tag for each word, from CoNLL, JSONL, Parquet files or a Hugging Face hub",
+    )
+    yield TaskEntry(
+        name="multiple_choice",
+        target="instatune_plugins.tasks.multiple_choice:MultipleChoice",
+        config=MultipleChoiceConfig,
+        problem="multiple_choice",
+        licence="that of the files or the dataset",
+        summary="questions with choices, answered by the likelihood of a language model",
     )
     yield TaskEntry(
         name="causal_lm",
@@ -102,5 +134,13 @@ def instatune_tasks() -> Iterator[TaskEntry]:
         config=ImageClassificationConfig,
         licence="that of the files or the dataset",
         summary="images from a folder per class, Parquet files or a Hugging Face hub",
+        requires=("timm>=1.0.31",),
+    )
+    yield TaskEntry(
+        name="vqa",
+        target="instatune_plugins.tasks.vqa:Vqa",
+        config=VqaConfig,
+        licence="that of the files",
+        summary="questions about images, with one answer or those of several people (JSON lines)",
         requires=("timm>=1.0.31",),
     )

@@ -24,6 +24,8 @@ PAIR_NAMES = (
     ("text_a", "text_b"),
 )
 LABEL_NAMES = ("label", "labels", "class", "category", "target", "sentiment", "topic", "intent")
+TARGET_NAMES = ("score", "label", "labels", "similarity", "rating", "target", "value", "y")
+"""Columns of numbers."""
 SHOWN = 12
 """Most names that a message lists."""
 
@@ -37,8 +39,15 @@ class Columns:
     label: str
 
 
-def find_columns(config: TextClassificationConfig, table: Table) -> Columns:
+def find_columns(
+    config: TextClassificationConfig, table: Table, label_names: tuple[str, ...] = LABEL_NAMES
+) -> Columns:
     """Take the columns that are set; find the others by the names that are common.
+
+    Args:
+        config: Says which columns are meant.
+        table: The training data.
+        label_names: How columns of labels are commonly called.
 
     Raises:
         DataError: A column is missing, or it is not clear which one is meant.
@@ -48,7 +57,7 @@ def find_columns(config: TextClassificationConfig, table: Table) -> Columns:
         if name is not None and name not in table.columns:
             raise DataError(_missing(table, f"has no column {name!r}", key))
     text, pair = _find_texts(config, table)
-    label = config.label or _first(LABEL_NAMES, table)
+    label = config.label or _first(label_names, table)
     others = [name for name in table.columns if name not in (text, pair, label)]
     if len(table.columns) == 2 and len(others) == 1:  # what is left over is the other one
         text, label = text or others[0], label or others[0]
@@ -156,6 +165,21 @@ def examples(
     Raises:
         DataError: A text is missing or is no text, or a label is unknown.
     """
+    for row, found in texts_of(table, columns, skip_empty):
+        label = label_of(table, columns.label, row)
+        if label not in labels:
+            raise DataError(_unseen(table, row, label, labels))
+        yield {**found, "label": labels[label]}
+
+
+def texts_of(
+    table: Table, columns: Columns, skip_empty: bool
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read ``text``, and ``pair`` where there are two, of each row; arguments as :func:`examples`.
+
+    Raises:
+        DataError: A text is missing or is no text.
+    """
     for row in range(len(table)):
         text = _text(table, columns.text, row)
         pair = _text(table, columns.pair, row) if columns.pair else None
@@ -167,10 +191,7 @@ def examples(
                 f"{table.place(row)}: no text (column {column!r}); fill it, or leave such rows out"
                 " with `--set task.skip_empty=true`"
             )
-        label = label_of(table, columns.label, row)
-        if label not in labels:
-            raise DataError(_unseen(table, row, label, labels))
-        yield {"text": text, **({} if pair is None else {"pair": pair}), "label": labels[label]}
+        yield row, {"text": text, **({} if pair is None else {"pair": pair})}
 
 
 def _text(table: Table, column: str, row: int) -> str:

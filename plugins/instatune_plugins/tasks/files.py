@@ -53,12 +53,7 @@ def read_table(path: str, layout: Layout, setting: str) -> Table:
     Raises:
         DataError: Missing, empty, damaged, or not what its name says.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        what = "is not a file" if file.exists() else "no such file"
-        raise DataError(
-            f"{file}: {what} (seen from {Path.cwd()}); say where it is with `--set {setting}=PATH`"
-        )
+    file = existing(path, setting)
     kind = _format(file, layout)
     if kind == "parquet":
         table = _parquet(file)
@@ -69,6 +64,21 @@ def read_table(path: str, layout: Layout, setting: str) -> Table:
     if len(table) == 0:
         raise DataError(f"{file}: has no rows; give a file with examples by `--set {setting}=PATH`")
     return attrs.evolve(table, setting=setting)
+
+
+def existing(path: str, setting: str) -> Path:
+    """Find a file; arguments as :func:`read_table`.
+
+    Raises:
+        DataError: It is missing, or a folder.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        what = "is not a file" if file.exists() else "no such file"
+        raise DataError(
+            f"{file}: {what} (seen from {Path.cwd()}); say where it is with `--set {setting}=PATH`"
+        )
+    return file
 
 
 def _format(file: Path, layout: Layout) -> Format:
@@ -236,10 +246,16 @@ def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, tuple[str, ..
     """Read the class names that the library ``datasets`` writes into Parquet files."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        # Lists of classes, as those of tags, have the names one step further in.
+        inner = {column: f.get("feature", f) for column, f in features.items() if _is_dict(f)}
         return {
             column: tuple(feature["names"])
-            for column, feature in features.items()
-            if isinstance(feature, dict) and feature.get("names")
+            for column, feature in inner.items()
+            if _is_dict(feature) and feature.get("names")
         }
     except (KeyError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)

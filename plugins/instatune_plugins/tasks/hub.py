@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from instatune.errors import DataError
 from instatune_plugins.tasks.table import Table
 
+_PLAIN = ("Value", "ClassLabel")
+_NESTED = ("List", "LargeList", "Sequence", "dict")  # kinds of columns, by their class
+
 
 class HubConfig(Protocol):
     """The settings of a task that say what to read, as in ``text_classification``."""
@@ -39,12 +42,15 @@ class HubConfig(Protocol):
         """Split for the search; None: carved."""
 
 
-def read_splits(config: HubConfig, *, images: bool = False) -> tuple[Table, Table | None, Table]:
+def read_splits(
+    config: HubConfig, *, images: bool = False, lists: bool = False
+) -> tuple[Table, Table | None, Table]:
     """Read the training, search (None: to be carved) and test split of a dataset.
 
     Args:
         config: Which dataset, which splits.
         images: Whether to read columns of images too, as ``{"bytes": ..., "path": ...}``.
+        lists: Whether to read columns of lists and mappings too.
 
     Raises:
         DataError: ``datasets`` is not installed, or it does not find the dataset or a split.
@@ -52,12 +58,12 @@ def read_splits(config: HubConfig, *, images: bool = False) -> tuple[Table, Tabl
     splits = _load(config)
     if images:
         splits = {name: _undecoded(split) for name, split in splits.items()}
-    train = _table(config, splits, config.train_split, "train_split")
+    train = _table(config, splits, config.train_split, "train_split", lists)
     search = None
     if config.search_split is not None:
-        search = _table(config, splits, config.search_split, "search_split")
+        search = _table(config, splits, config.search_split, "search_split", lists)
     test = config.test_split or _labelled(config, splits)
-    return train, search, _table(config, splits, test, "test_split")
+    return train, search, _table(config, splits, test, "test_split", lists)
 
 
 def _load(config: HubConfig) -> Any:
@@ -103,7 +109,7 @@ def _labelled(config: HubConfig, splits: Any) -> str:
     )
 
 
-def _table(config: HubConfig, splits: Any, name: str, setting: str) -> Table:
+def _table(config: HubConfig, splits: Any, name: str, setting: str, lists: bool = False) -> Table:
     if name not in splits:
         raise DataError(
             f"task.{setting}: {config.dataset!r} has no split {name!r}; it has {', '.join(splits)}"
@@ -111,15 +117,17 @@ def _table(config: HubConfig, splits: Any, name: str, setting: str) -> Table:
     data = splits[name]
     if len(data) == 0:
         raise DataError(f"task.{setting}: split {name!r} of {config.dataset!r} is empty")
+    wanted = _PLAIN + (_NESTED if lists else ())
     plain = {
         column: feature
         for column, feature in data.features.items()
-        if type(feature).__name__ in ("Value", "ClassLabel") or _is_undecoded(feature)
+        if type(feature).__name__ in wanted or _is_undecoded(feature)
     }
-    names = {c: tuple(f.names) for c, f in plain.items() if getattr(f, "names", None)}
+    inner = {column: getattr(feature, "feature", feature) for column, feature in plain.items()}
+    names = {c: tuple(f.names) for c, f in inner.items() if getattr(f, "names", None)}
     return Table(
         source=f"{config.dataset} [{name}]",
-        columns={column: data[column][:] for column in plain},  # no decoded images, no lists
+        columns={column: data[column][:] for column in plain},  # no decoded images
         names=names,
         setting=f"task.{setting}",
     )

@@ -53,6 +53,11 @@ class ImageClassifier(Task):
         Raises:
             DataError: An image cannot be decoded, or the model does not take images.
         """
+        if isinstance(processor, Mapping) and "tokenizer" in processor:
+            raise DataError(
+                "the model wants a question with each image; choose task 'vqa', or set"
+                " head: image_classification of its adapter"
+            )
         if not isinstance(processor, Mapping) or "input_size" not in processor:
             raise DataError(
                 "the model takes no images; choose an adapter for images, such as 'vit'"

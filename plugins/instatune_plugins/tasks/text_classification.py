@@ -9,8 +9,8 @@ from instatune.interfaces import Example, Splits
 from instatune_plugins.tasks import TextClassificationConfig
 from instatune_plugins.tasks.classification import TextClassifier
 from instatune_plugins.tasks.columns import check_columns, examples, find_columns, find_labels
-from instatune_plugins.tasks.files import Layout, read_table
-from instatune_plugins.tasks.splitting import balance, carve, fingerprint, repeated
+from instatune_plugins.tasks.sources import read_tables
+from instatune_plugins.tasks.splitting import balance, carve, carved_count, fingerprint, repeated
 from instatune_plugins.tasks.table import Table
 
 
@@ -28,7 +28,7 @@ class TextClassification(TextClassifier):
         Raises:
             DataError: A table is missing, empty or damaged; see the messages.
         """
-        tables = self._tables()
+        tables = read_tables(self.config)
         train_table = tables["train"]
         columns = find_columns(self.config, train_table)
         names = find_labels(train_table, columns.label)
@@ -43,22 +43,6 @@ class TextClassification(TextClassifier):
                     " choose another with `--set task.text=NAME`"
                 )
         return self._splits(read, names, _described(tables, read), seed)
-
-    def _tables(self) -> dict[str, Table]:
-        config = self.config
-        if config.dataset is not None:
-            from instatune_plugins.tasks.hub import read_splits
-
-            train, search, test = read_splits(config)
-            found = {"train": train, "search": search, "test": test}
-            return {split: table for split, table in found.items() if table is not None}
-        layout = Layout(format=config.format, quoting=config.quoting, columns=config.columns)
-        paths = {"train": config.train, "search": config.search, "test": config.test}
-        return {
-            split: read_table(path, layout, f"task.{split}")
-            for split, path in paths.items()
-            if path is not None
-        }
 
     def _splits(
         self, read: dict[str, list[Example]], names: tuple[str, ...], source: str, seed: int
@@ -92,16 +76,10 @@ class TextClassification(TextClassifier):
     def _carve(
         self, train: list[Example], rng: np.random.Generator
     ) -> tuple[list[Example], list[Example]]:
-        config = self.config
-        count = config.search_examples or round(config.search_share * len(train))
-        setting = "search_share" if config.search_examples is None else "search_examples"
-        if not 0 < count < len(train):
-            raise DataError(
-                f"task.{setting}: {count:,} of {len(train):,} training examples cannot be carved;"
-                " some must go and some must stay: change it, or give a file with `search`"
-            )
-        rest, search = carve(train, count, rng)
+        rest, search = carve(train, carved_count(self.config, len(train)), rng)
         if not search:
+            given = self.config.search_examples is not None
+            setting = "search_examples" if given else "search_share"
             raise DataError(
                 f"task.{setting}: no class has an example to spare for the search split"
                 f" ({len(train):,} training examples); give more, or a file with `search`"
