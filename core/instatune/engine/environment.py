@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-
-import torch
 
 _PACKAGES = ("instatune", "torch", "transformers", "accelerate", "numpy", "pymoo", "scikit-learn")
 
 
 def environment() -> dict[str, str]:
     """Versions of what computes, and of the machine, as text."""
-    facts = {name: _version(name) for name in _PACKAGES}
-    facts["python"] = platform.python_version()
-    facts["system"] = f"{platform.system()} {platform.machine()}"
-    facts["processor"] = _processor()
+    import torch
+
+    facts = machine(_PACKAGES)
     facts["cores"] = f"{os.cpu_count()} (torch uses {torch.get_num_threads()} threads)"
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()
+    return facts
+
+
+def machine(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of some packages, and the machine, as text; imports none of them."""
+    facts = {name: _version(name) for name in packages}
+    facts["python"] = platform.python_version()
+    facts["system"] = f"{platform.system()} {platform.machine()}"
+    facts["processor"] = _processor()
+    facts["cores"] = str(os.cpu_count())
     return facts
 
 

@@ -28,6 +28,7 @@ from instatune.spec.plan import Part
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from instatune.supernet.calibration import Statistics
     from instatune.supernet.supernet import Supernet
 
 
@@ -40,12 +41,17 @@ class SplitBench:
         task: For scores.
         batches: The split in fixed order.
         precision: Gives the autocast context of a forward pass.
+        labels: Names of the classes.
+        statistics: Gives a sub-network's own statistics of batch normalisation; None for those that
+            training left.
     """
 
     supernet: Supernet
     task: Task
     batches: BatchPlan
     precision: Callable[[], AbstractContextManager[object]]
+    labels: tuple[str, ...] = ()
+    statistics: Callable[[Architecture], Statistics] | None = None
 
     @property
     def space(self) -> SearchSpace:
@@ -60,11 +66,12 @@ class SplitBench:
     def outputs(self, architecture: Architecture) -> Iterator[tuple[Tensor, Batch]]:
         """Run a sub-network over the split: logits in float32, and the batch."""
         self.supernet.model.eval()
+        own = self.statistics(architecture) if self.statistics is not None else None
         device = next(self.supernet.model.parameters()).device
         for batch in self.batches:
             placed = {name: tensor.to(device) for name, tensor in batch.items()}
             # Activated anew for each batch: a context must not stay open across a yield.
-            with torch.inference_mode(), self.supernet.active(architecture), self.precision():
+            with torch.inference_mode(), self.supernet.active(architecture, own), self.precision():
                 logits = self.supernet.logits(placed).float()
             yield logits, placed
 

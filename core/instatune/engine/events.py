@@ -12,6 +12,7 @@ import attrs
 
 from instatune.errors import StoreError
 from instatune.interfaces import Progress, Reporter, Summary
+from instatune.interfaces.comparison import Comparison
 
 Item = TypeVar("Item")
 
@@ -70,12 +71,19 @@ class Events:
         Raises:
             StoreError: A report could not be written, e.g. on a full disk; others are there.
         """
+        return self._finish(lambda reporter: reporter.finished(summary))
+
+    def compared(self, comparison: Comparison) -> tuple[Path, ...]:
+        """See :class:`Reporter`; raises as :meth:`finished` does."""
+        return self._finish(lambda reporter: reporter.compared(comparison))
+
+    def _finish(self, report: Callable[[Reporter], tuple[Path, ...]]) -> tuple[Path, ...]:
         written: list[Path] = []
         unwritten: list[StoreError] = []
 
         def write(reporter: Reporter) -> None:
             try:
-                written.extend(reporter.finished(summary))
+                written.extend(report(reporter))
             except StoreError as error:  # the user's to mend, unlike a fault of the reporter
                 unwritten.append(error)
 

@@ -121,7 +121,8 @@ class Facts:
 
     def scoring(self, course: Course, networks: Sequence[Architecture]) -> float:
         """Seconds to run each of these networks over a split once."""
-        return course.volume * float(self.paces.infer.of(self.sizes(networks)).sum())
+        volume = course.volume + self.shop.calibration.volume(self.loaded.supernet)
+        return volume * float(self.paces.infer.of(self.sizes(networks)).sum())
 
     def curve(self, settings: TrainingSection, steps: int, networks: list[Architecture]) -> float:
         """Seconds for the points of a training curve."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from instatune import __version__
 from instatune.engine.rows import architecture_of
@@ -10,13 +10,31 @@ from instatune.engine.workshop import Workshop
 from instatune.interfaces import Network, Row
 from instatune.supernet.supernet import Supernet
 
+if TYPE_CHECKING:
+    from instatune.supernet.calibration import Statistics
 
-def network_of(shop: Workshop, supernet: Supernet, row: Row, **facts: Any) -> Network:
-    """Extract the network of a row onto the CPU."""
+
+def network_of(
+    shop: Workshop,
+    supernet: Supernet,
+    row: Row,
+    statistics: Statistics | None = None,
+    **facts: Any,
+) -> Network:
+    """Extract the network of a row onto the CPU.
+
+    Args:
+        shop: Of the run.
+        supernet: Tuned.
+        row: The network.
+        statistics: Its own, of batch normalisation; None to work them out here.
+        facts: What else is told of it.
+    """
     architecture = architecture_of(row)
+    own = statistics or shop.calibration.of(supernet, architecture)
     part = shop.plan.adapter
     return Network(
-        model=supernet.extract(architecture).cpu().eval(),
+        model=supernet.extract(architecture, own).cpu().eval(),
         architecture=architecture,
         adapter=shop.adapter,
         adapter_name=f"{part.name}@{part.distribution}",
@@ -32,6 +50,7 @@ def network_of(shop: Workshop, supernet: Supernet, row: Row, **facts: Any) -> Ne
             "checkpoint": shop.plan.spec.model.checkpoint,
             "instatune": __version__,
             "search": {name: measurement.value for name, measurement in row.search.items()},
+            **({"outputs": dict(shop.splits.facts)} if shop.splits.facts else {}),
             **facts,
         },
     )

@@ -6,6 +6,7 @@ times as long as a float32 one. With AMX it takes a third.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Literal
 
 import torch
@@ -18,6 +19,20 @@ def resolve_precision(name: str, device: torch.device) -> Arithmetic:
     if name == "auto":
         return "bf16" if has_fast_bf16(device) else "fp32"
     return "bf16" if name == "bf16" else "fp32"
+
+
+def whole_float32() -> AbstractContextManager[None]:
+    """Let convolutions of GPUs compute with all bits of float32, not with the ten of TF32.
+
+    Torch does so for matrix products, but not for convolutions, unless told.
+    """
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    )
 
 
 def has_fast_bf16(device: torch.device) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from instatune.engine.evaluate import Evaluator
 from instatune.errors import PluginError, SearchError, SpaceError
 from instatune.interfaces import Evaluation, Problem, Strategy
 from instatune.space import Architecture
@@ -14,11 +14,18 @@ from instatune.space import Architecture
 _IDLE_ROUNDS = 5  # asks in a row without anything new before the strategy counts as finished
 
 
+class Measures(Protocol):
+    """What a search measures with; a run has :class:`instatune.engine.evaluate.Evaluator`."""
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        """Give one evaluation for each architecture, in order."""
+
+
 def search(
     strategy: Strategy,
     name: str,
     problem: Problem,
-    evaluator: Evaluator,
+    evaluator: Measures,
     told: Callable[[int, Evaluation], None] = lambda count, evaluation: None,
 ) -> list[Evaluation]:
     """Run a strategy to the end of its budget.
@@ -60,7 +67,7 @@ def search(
 
 def random_search(
     problem: Problem,
-    evaluator: Evaluator,
+    evaluator: Measures,
     rng: np.random.Generator,
     told: Callable[[int, Evaluation], None] = lambda count, evaluation: None,
 ) -> list[Evaluation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,12 @@ CREATE TABLE IF NOT EXISTS evaluations (
     PRIMARY KEY (supernet, architecture, objective, data)
 ) WITHOUT ROWID
 """
+_INSERT = "INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_GET_MANY = (
+    "SELECT architecture, objective, value, std, n FROM evaluations"
+    " WHERE supernet = ? AND architecture IN (*) AND data = ?"
+)
+_MOST_KEYS = 500  # of one statement; SQLite takes 999 at least
 
 
 class Store:
@@ -75,9 +81,51 @@ class Store:
             json.dumps(architecture.as_dict()),
         )
         with self._explained():
-            self._database.execute(
-                "INSERT OR IGNORE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row + values
+            self._database.execute(_INSERT, row + values)
+
+    def get_many(
+        self, supernet: str, architectures: Sequence[Architecture], data: str
+    ) -> dict[str, dict[str, Measurement]]:
+        """Look many networks up at once: by key of the architecture, then by objective."""
+        found: dict[str, dict[str, Measurement]] = {}
+        keys = list({architecture.key for architecture in architectures})
+        for start in range(0, len(keys), _MOST_KEYS):
+            part = keys[start : start + _MOST_KEYS]
+            query = _GET_MANY.replace("*", ", ".join("?" * len(part)))
+            with self._explained():
+                rows = self._database.execute(query, (supernet, *part, data)).fetchall()
+            for key, objective, *values in rows:
+                found.setdefault(key, {})[objective] = Measurement(*values)
+        return found
+
+    def put_many(
+        self,
+        supernet: str,
+        data: str,
+        measured: Iterable[tuple[Architecture, str, Measurement]],
+    ) -> None:
+        """Keep many measurements in one transaction; the first one of a key stays."""
+        rows = [
+            (
+                supernet,
+                architecture.key,
+                objective,
+                data,
+                measurement.value,
+                measurement.std,
+                measurement.n,
+                json.dumps(architecture.as_dict()),
             )
+            for architecture, objective, measurement in measured
+        ]
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._database.executemany(_INSERT, rows)
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
 
     def __len__(self) -> int:
         with self._explained():

@@ -46,14 +46,10 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     return Summary(
         title=shop.plan.spec.name,
         facts=_facts(shop),
-        aims=_aims(shop),
+        aims=aims(shop),
         layers=max((stack.layers for stack in shop.anatomy.stacks), default=0),
         widths=dict(found.full_units),
-        kept={
-            row.key: found.kept_layers(architecture_of(row))[shop.anatomy.stacks[0].name]
-            for row in (*rows, *references)
-            if shop.anatomy.stacks
-        },
+        kept={row.key: _kept(found, row) for row in (*rows, *references) if shop.anatomy.stacks},
         front=tuple(rows),
         baselines=tuple(baselines),
         evaluated=_values(front["evaluated"]),
@@ -72,7 +68,14 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
         run_dir=shop.folder.path,
         extras=() if _SIZE.name in shop.objectives else (_SIZE,),
         tolerance=TOLERANCE,
+        genes={gene.name: gene.choices for gene in found.genes},
     )
+
+
+def _kept(found: SearchSpace, row: Row) -> tuple[int, ...]:
+    """Layers that are kept in any stack."""
+    kept = found.kept_layers(architecture_of(row)).values()
+    return tuple(sorted({layer for layers in kept for layer in layers}))
 
 
 def _sized(found: SearchSpace, count: Polynomial, row: Row) -> Row:
@@ -94,7 +97,7 @@ def _completed(row: Row, verified: dict[str, Any], exports: dict[str, str]) -> R
     return attrs.evolve(row, test=test, folder=folder, exactness=exactness)
 
 
-def _plain(shop: Workshop, scores: dict[str, list[float]]) -> Row:
+def _plain(shop: Workshop, scores: dict[str, dict[str, list[float]]]) -> Row:
     """The fine-tuned original: its exact values are those of the full architecture."""
     largest = space(shop).encode([space(shop).largest])
     exact = {
@@ -102,26 +105,19 @@ def _plain(shop: Workshop, scores: dict[str, list[float]]) -> Row:
         for name, objective in shop.objectives.items()
         if hasattr(objective, "exact")
     }
-    noisy = _score_names(shop)
-    return Row(
-        name="plain fine-tuning",
-        role="plain",
-        search={**exact, **{name: _measurement(scores["search"]) for name in noisy}},
-        test={name: _measurement(scores["test"]) for name in noisy},
+    search, test = (
+        {name: _measurement(value) for name, value in scores[split].items()}
+        for split in ("search", "test")
     )
-
-
-def _score_names(shop: Workshop) -> list[str]:
-    """Objectives that score the data: the original has them too."""
-    entries = {part.name: cast("ObjectiveEntry", part.entry) for part in shop.plan.objectives}
-    return [name for name, entry in entries.items() if entry.cost == "dataset"]
+    return Row(name="plain fine-tuning", role="plain", search={**exact, **search}, test=test)
 
 
 def _measurement(values: list[float]) -> Measurement:
     return Measurement(values[0], values[1], int(values[2]))
 
 
-def _aims(shop: Workshop) -> tuple[AimInfo, ...]:
+def aims(shop: Workshop) -> tuple[AimInfo, ...]:
+    """Objectives of a run as people see them."""
     infos = []
     for part in shop.plan.objectives:
         entry = cast("ObjectiveEntry", part.entry)

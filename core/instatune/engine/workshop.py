@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from instatune.engine.batches import BatchPlan
+from instatune.engine.calibration import Calibration
 from instatune.engine.events import Events
 from instatune.engine.folder import RunFolder
 from instatune.engine.precision import resolve_precision
@@ -32,6 +33,7 @@ from instatune.interfaces import (
     Splits,
     Task,
 )
+from instatune.plugin.entries import TaskEntry
 from instatune.plugin.manager import Plugins
 from instatune.plugin.registry import load_target
 from instatune.space import Anatomy
@@ -58,8 +60,10 @@ class Workshop:
 
     @cached_property
     def adapter(self) -> Adapter:
-        """The family of models."""
-        return cast("Adapter", self._make(self.plan.adapter))
+        """The family of models, told what the task wants of it."""
+        adapter = cast("Adapter", self._make(self.plan.adapter))
+        adapter.serve(cast("TaskEntry", self.plan.task.entry).problem)
+        return adapter
 
     @cached_property
     def task(self) -> Task:
@@ -176,8 +180,7 @@ class Workshop:
     def pretrained(self) -> nn.Module:
         """A fresh copy of the checkpoint with a new head; the head is the same each time."""
         generator = torch.Generator().manual_seed(self.seed("head"))
-        outputs = len(self.splits.labels)
-        return self.adapter.load(self.plan.checkpoint, outputs, generator)
+        return self.adapter.load(self.plan.checkpoint, self.splits.n_outputs, generator)
 
     def model_from(self, name: str) -> nn.Module:
         """The architecture of the checkpoint with weights from ``<folder>/model.safetensors``."""
@@ -199,6 +202,11 @@ class Workshop:
     def anatomy(self) -> Anatomy:
         """The anatomy of the full model."""
         return self.adapter.describe(self.pretrained())
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Gives sub-networks statistics of their own, where they have batch normalisations."""
+        return Calibration(self)
 
     def logits(self, model: nn.Module, batch: Batch) -> Tensor:
         """Run a model on a batch that may carry labels and indices."""

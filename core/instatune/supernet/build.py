@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from instatune.errors import SpaceError
-from instatune.space import Anatomy, Gene, SearchSpace
+from instatune.space import Anatomy, Gene, SearchSpace, Stack
 
 
 def search_space(
@@ -20,11 +20,11 @@ def search_space(
         anatomy: The model.
         genes: Of all elastic dimensions.
         priority: For each stack its layers from the last to be dropped to the first; a stack that
-            is left out keeps its first layers.
+            is left out keeps its first layers, after those that must stay.
 
     Raises:
         SpaceError: Genes that the model cannot have or that contradict each other, or a priority
-            that is not a permutation of the layers.
+            that is not a permutation of the layers, or that drops one which must stay.
     """
     for problem in _problems(anatomy, genes):
         raise SpaceError(problem)
@@ -34,21 +34,34 @@ def search_space(
         raise SpaceError(f"priority of {unknown[0]!r}: the model has no such stack")
     orders: dict[str, tuple[int, ...]] = {}
     for stack in anatomy.stacks:
-        first = tuple(range(stack.layers))
-        orders[stack.name] = tuple(given.get(stack.name, first))
-        if tuple(sorted(orders[stack.name])) != first:
+        orders[stack.name] = tuple(given.get(stack.name, stack.first_layers))
+        if sorted(orders[stack.name]) != list(range(stack.layers)):
             raise SpaceError(
                 f"priority of {stack.name!r} must hold each of 0 to {stack.layers - 1} once, "
                 f"not {list(orders[stack.name])}"
             )
+        _check_required(stack, orders[stack.name], genes)
     full = {group.name: group.units for group in anatomy.groups}
     return SearchSpace(genes=tuple(genes), priority=orders, full_units=full)
 
 
+def _check_required(stack: Stack, order: tuple[int, ...], genes: Sequence[Gene]) -> None:
+    """Refuse an order by which the fewest layers are not all that must stay."""
+    for gene in genes:
+        if gene.effect == "depth" and stack.name in gene.targets:
+            lost = sorted(set(stack.required) - set(order[: gene.choices[0]]))
+            if lost:
+                raise SpaceError(
+                    f"priority of {stack.name!r} drops layer {lost[0]} when {gene.choices[0]} "
+                    f"{_layers(gene.choices[0])}, but it must stay; put "
+                    f"{_listed(stack.required)} first"
+                )
+
+
 def _problems(anatomy: Anatomy, genes: Sequence[Gene]) -> Iterator[str]:
     sizes = {
-        "width": {group.name: group.units for group in anatomy.groups},
-        "depth": {stack.name: stack.layers for stack in anatomy.stacks},
+        "width": {group.name: (group.minimum, group.units) for group in anatomy.groups},
+        "depth": {stack.name: (stack.fewest, stack.layers) for stack in anatomy.stacks},
     }
     for name, count in Counter(gene.name for gene in genes).items():
         if count > 1:
@@ -59,19 +72,32 @@ def _problems(anatomy: Anatomy, genes: Sequence[Gene]) -> Iterator[str]:
     for gene in genes:
         yield from _misfits(gene, sizes[gene.effect])
         if (gene.stack, gene.layer) != (None, None) and gene.layer not in range(
-            sizes["depth"].get(gene.stack or "", 0)
+            sizes["depth"].get(gene.stack or "", (0, 0))[1]
         ):
             yield f"gene {gene.name!r}: the model has no layer {gene.layer} in {gene.stack!r}"
 
 
-def _misfits(gene: Gene, sizes: Mapping[str, int]) -> Iterator[str]:
-    if gene.choices[0] < 1:
-        yield f"gene {gene.name!r}: {gene.choices[0]} is too small; keep at least 1"
+def _misfits(gene: Gene, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for target in gene.targets:
         if target not in sizes:
             yield f"gene {gene.name!r}: the model has no {target!r}; it has {sorted(sizes)}"
-        elif gene.choices[-1] != sizes[target]:
+            continue
+        fewest, full = sizes[target]
+        if gene.choices[0] < fewest:
+            yield (
+                f"gene {gene.name!r}: {gene.choices[0]} is too small; keep at least {fewest} of "
+                f"{target!r}"
+            )
+        if gene.choices[-1] != full:
             yield (
                 f"gene {gene.name!r}: its largest choice is {gene.choices[-1]}, "
-                f"but the full model has {sizes[target]} of {target!r}, which must be among them"
+                f"but the full model has {full} of {target!r}, which must be among them"
             )
+
+
+def _layers(count: int) -> str:
+    return "layer is kept" if count == 1 else "layers are kept"
+
+
+def _listed(layers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, sorted(layers)))

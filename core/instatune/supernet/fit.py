@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from instatune.errors import CheckpointError
-from instatune.space import Anatomy, Cut, Group, Stack
+from instatune.space import Anatomy, Attention, Cut, Group, Stack
 from instatune.supernet.surgery import attribute_place, named_tensors
 
 
@@ -38,6 +38,20 @@ def _differences(anatomy: Anatomy, model: nn.Module) -> Iterator[str]:
     for attention in anatomy.attentions:
         if attention.group not in names:
             yield f"attention of group {attention.group!r} is counted, but no such group is listed"
+        yield from _projections(attention, model)
+
+
+def _projections(attention: Attention, model: nn.Module) -> Iterator[str]:
+    if len(attention.projections) not in (0, 1, 3):
+        yield (
+            f"attention of group {attention.group!r} has {len(attention.projections)} projections; "
+            "query, key and value are three, or one module gives them all"
+        )
+    for path in attention.projections:
+        try:
+            model.get_submodule(path)
+        except AttributeError:
+            yield f"module {path!r} of the attention of group {attention.group!r} is missing"
 
 
 def _stack(stack: Stack, model: nn.Module) -> Iterator[str]:

@@ -80,7 +80,9 @@ def load(path: str | os.PathLike[str], plugins: Plugins | None = None) -> nn.Mod
     adapter = _adapter(directory, notes.adapter, plugins)
     skeleton, anatomy = _skeleton(directory, notes.adapter, adapter)
     _check_kept(directory, notes, anatomy)
-    with Surgeon(skeleton, anatomy).sliced(notes.kept_units, notes.kept_layers) as sliced:
+    # Groups that a later release describes are whole in what an earlier one saved.
+    units = {group.name: group.units for group in anatomy.groups} | notes.kept_units
+    with Surgeon(skeleton, anatomy).sliced(units, notes.kept_layers) as sliced:
         model = detached_copy(sliced)
     _fill(directory, model, tensors)
     adapter.name_outputs(model, notes.labels)
@@ -183,12 +185,15 @@ def _skeleton(directory: Path, name: str, adapter: Adapter) -> tuple[nn.Module, 
 
 def _check_kept(directory: Path, notes: card.Card, anatomy: Anatomy) -> None:
     """Compare the card with the rebuilt model."""
-    units = {group.name: group.units for group in anatomy.groups}
+    groups = {group.name: group for group in anatomy.groups}
     layers = {stack.name: range(stack.layers) for stack in anatomy.stacks}
     fits = (
-        notes.kept_units.keys() == units.keys()
+        notes.kept_units.keys() <= groups.keys()
         and notes.kept_layers.keys() == layers.keys()
-        and all(0 < kept <= units[name] for name, kept in notes.kept_units.items())
+        and all(
+            groups[name].minimum <= kept <= groups[name].units
+            for name, kept in notes.kept_units.items()
+        )
         and all(set(kept) <= set(layers[name]) for name, kept in notes.kept_layers.items())
     )
     if not fits:

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from instatune.errors import SpaceError
 from instatune.interfaces import Batch
-from instatune.space import Anatomy, Architecture, SearchSpace
+from instatune.space import Anatomy, Architecture, Group, SearchSpace
+from instatune.supernet.calibration import Statistics
 from instatune.supernet.fit import verify
 from instatune.supernet.surgery import Layers, Surgeon, Units, detached_copy
 
@@ -55,7 +56,9 @@ class Supernet:
         self._kept = lru_cache(_REMEMBERED)(self._meaning)
 
     @contextmanager
-    def active(self, architecture: Architecture) -> Iterator[nn.Module]:
+    def active(
+        self, architecture: Architecture, statistics: Statistics | None = None
+    ) -> Iterator[nn.Module]:
         """Make the model compute as a sub-network until the context ends, by exception or not.
 
         Inside, its parameters are views of the shared ones, so that gradients reach these. An inner
@@ -66,10 +69,16 @@ class Supernet:
         not keep it open across a ``yield``: another user of the model would see the sub-network.
         Train flag, device and parameters are to be changed outside.
 
+        Args:
+            architecture: Of this space.
+            statistics: Of this sub-network, for its batch normalisations; None for the shared ones.
+                No inner context may be opened while they stand.
+
         Raises:
             SpaceError: The architecture is not of this space.
         """
-        with self._surgeon.sliced(*self._kept(architecture)):
+        own = statistics or Statistics()
+        with self._surgeon.sliced(*self._kept(architecture)), own.standing():
             yield self.model
 
     @contextmanager
@@ -85,23 +94,30 @@ class Supernet:
 
     @property
     def maskable(self) -> bool:
-        """Whether :meth:`masked` is exact: no normalisation runs across the units of a group."""
-        across = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
-        modules = dict(self.model.named_modules())
-        owners = {cut.tensor.rpartition(".")[0] for g in self.anatomy.groups for cut in g.cuts}
-        return not any(isinstance(modules[owner], across) for owner in owners)
+        """Whether :meth:`masked` is exact: no normalisation runs across units that may be cut."""
+        elastic = {
+            target
+            for gene in self.space.genes
+            if gene.effect == "width" and len(gene.choices) > 1
+            for target in gene.targets
+        }
+        groups = (group for group in self.anatomy.groups if group.name in elastic)
+        return not any(normalised(self.model, group) for group in groups)
 
-    def extract(self, architecture: Architecture) -> nn.Module:
+    def extract(
+        self, architecture: Architecture, statistics: Statistics | None = None
+    ) -> nn.Module:
         """Cut a sub-network out: a small module of the same class that owns all its tensors.
 
         Its state dict has the keys of what is kept, layers numbered from 0. Train flag, device and
-        ``requires_grad`` are those of the super-network.
+        ``requires_grad`` are those of the super-network; arguments as :meth:`active`.
 
         Raises:
             SpaceError: The architecture is not of this space.
         """
         # Under no_grad a view would forget that its parameter is trained.
-        with torch.inference_mode(False), torch.enable_grad(), self.active(architecture) as model:
+        own = self.active(architecture, statistics)
+        with torch.inference_mode(False), torch.enable_grad(), own as model:
             return detached_copy(model)
 
     def logits(self, batch: Batch) -> Tensor:
@@ -118,3 +134,14 @@ class Supernet:
                 "make architectures with SearchSpace.architecture"
             )
         return self.space.kept_units(architecture), self.space.kept_layers(architecture)
+
+
+def normalised(model: nn.Module, group: Group) -> bool:
+    """Whether a normalisation runs across the units of a group: it sees those left out by zeros.
+
+    Norms are told by the names of their classes, as families bring their own; those of batches
+    treat each channel alone.
+    """
+    owners = (model.get_submodule(cut.tensor.rpartition(".")[0]) for cut in group.cuts)
+    names = {type(owner).__name__.lower() for owner in owners}
+    return any("norm" in name and "batchnorm" not in name for name in names)

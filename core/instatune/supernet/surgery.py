@@ -253,10 +253,10 @@ def _home(module: nn.Module, name: str) -> dict[str, Any]:
 
 
 def _sizes(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Sizes that modules of torch remember of their weight; LayerNorm computes with its own."""
+    """Sizes that modules remember of their weight; LayerNorm computes with its own."""
     if isinstance(module, nn.Linear):
         return {"out_features": shape[0], "in_features": shape[1]}
-    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+    if "normalized_shape" in vars(module):  # LayerNorm, RMSNorm, and those that timm brings
         return {"normalized_shape": shape}
     if isinstance(module, nn.modules.batchnorm._NormBase):
         return {"num_features": shape[0]}

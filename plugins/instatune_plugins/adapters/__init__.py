@@ -9,6 +9,8 @@ import attrs
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import AdapterEntry
 from instatune_plugins.adapters.auto_config import AutoAdapterConfig
+from instatune_plugins.adapters.beit3_config import Beit3AdapterConfig
+from instatune_plugins.adapters.resnet_config import ResnetAdapterConfig
 from instatune_plugins.adapters.vit_config import VitAdapterConfig
 
 
@@ -51,12 +53,14 @@ def instatune_adapters() -> Iterator[AdapterEntry]:
             "mpnet",
         ),
         outline="instatune_plugins.adapters.bert_outline:outline",
-        summary="BERT, RoBERTa, DistilBERT, ELECTRA, MPNet with a sequence classification head",
+        problems=("classification", "token_classification", "regression"),
+        summary="BERT, RoBERTa, DistilBERT, ELECTRA, MPNet with a head for texts or for tokens",
     )
     yield AdapterEntry(
         name="auto",
         target="instatune_plugins.adapters.auto:Auto",
         config=AutoAdapterConfig,
+        problems=("classification", "regression"),
         summary="any encoder of transformers or timm with like layers, found by structure",
     )
     yield AdapterEntry(
@@ -65,6 +69,7 @@ def instatune_adapters() -> Iterator[AdapterEntry]:
         config=LlamaAdapterConfig,
         model_types=("llama", "mistral", "qwen2", "qwen3"),
         outline="instatune_plugins.adapters.llama_outline:outline",
+        problems=("causal_lm", "multiple_choice"),
         summary="LLaMA, Mistral, Qwen2, Qwen3 as language models; attention in whole KV groups",
     )
     yield AdapterEntry(
@@ -73,6 +78,24 @@ def instatune_adapters() -> Iterator[AdapterEntry]:
         config=VitAdapterConfig,
         model_types=("vit", "deit", "beit"),
         outline="instatune_plugins.adapters.vit_outline:outline",
+        problems=("classification",),
         summary="ViT, DeiT, BEiT-3's image encoder of timm; ViT, DeiT, BEiT of transformers",
+        requires=("timm>=1.0.31",),
+    )
+    yield AdapterEntry(
+        name="beit3",
+        target="instatune_plugins.adapters.beit3:Beit3Adapter",
+        config=Beit3AdapterConfig,
+        model_types=("beit3",),
+        outline="instatune_plugins.adapters.beit3_outline:outline",
+        problems=("classification",),
+        summary="BEiT-3 whole, as published: visual question answering, image classification",
+    )
+    yield AdapterEntry(
+        name="resnet",
+        target="instatune_plugins.adapters.resnet:Resnet",
+        config=ResnetAdapterConfig,
+        problems=("classification",),
+        summary="ResNets of timm with basic or bottleneck blocks, and those for CIFAR",
         requires=("timm>=1.0.31",),
     )

@@ -21,7 +21,12 @@ from instatune.supernet.fit import verify
 from instatune_plugins.adapters.auto_anatomy import anatomy_of, measure
 from instatune_plugins.adapters.auto_config import AutoAdapterConfig
 from instatune_plugins.adapters.auto_layer import Unrecognised
-from instatune_plugins.adapters.auto_proof import named_failure, prove, small_copy
+from instatune_plugins.adapters.auto_proof import (
+    fewest_neurons,
+    named_failure,
+    prove,
+    small_copy,
+)
 from instatune_plugins.adapters.auto_structure import recognise, refused
 from instatune_plugins.adapters.encoder_config import read_json
 
@@ -64,10 +69,12 @@ class Auto(Adapter):
             with named_failure(copy, "be run on random inputs"):
                 measured = measure(copy, found, batches, self.logits)
             longest = library.max_tokens(model)
-            prove(copy, anatomy_of(copy, found, measured, longest), batches, self.logits)
+            small = anatomy_of(copy, found, measured, longest)
+            prove(copy, small, batches, self.logits)
+            fewest = fewest_neurons(copy, small, batches, self.logits)
         except Unrecognised as error:
             raise refused(model, str(error)) from error
-        anatomy = anatomy_of(model, structure, measured, longest)
+        anatomy = anatomy_of(model, structure, measured, longest, fewest)
         verify(anatomy, model)
         return anatomy
 

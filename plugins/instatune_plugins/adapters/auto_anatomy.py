@@ -73,7 +73,11 @@ def measure(
 
 
 def anatomy_of(
-    model: nn.Module, structure: Structure, measured: Measured, max_tokens: int | None
+    model: nn.Module,
+    structure: Structure,
+    measured: Measured,
+    max_tokens: int | None,
+    fewest_neurons: int = 0,
 ) -> Anatomy:
     """Write down what was found.
 
@@ -82,6 +86,7 @@ def anatomy_of(
         structure: What was recognised in it.
         measured: On it or on a copy of fewer layers.
         max_tokens: Longest text, None if unknown.
+        fewest_neurons: How many neurons a layer must keep.
     """
     names = [f"{structure.path}.{index}" for index in range(len(structure.layers))]
     placed = list(zip(names, structure.layers, strict=True))
@@ -101,13 +106,20 @@ def anatomy_of(
         groups=tuple(
             group
             for index, (at, layer) in enumerate(placed)
-            for group in (_heads(at, layer, index, shapes), _ffn(at, layer, index, shapes))
+            for group in (
+                _heads(at, layer, index, shapes),
+                attrs.evolve(_ffn(at, layer, index, shapes), minimum=fewest_neurons),
+            )
         ),
         shapes=shapes,
         work=(*measured.work, *inside),
         attentions=tuple(
-            Attention(f"heads.{index}", layer.head_size)
-            for index, layer in enumerate(structure.layers)
+            Attention(
+                f"heads.{index}",
+                layer.head_size,
+                projections=tuple(f"{at}.{path}" for path in layer.projections),
+            )
+            for index, (at, layer) in enumerate(placed)
         ),
         tokens=tokens,
         max_tokens=measured.tokens if measured.fixed else max_tokens,

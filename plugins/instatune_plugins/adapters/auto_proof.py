@@ -73,6 +73,22 @@ def prove(model: nn.Module, anatomy: Anatomy, batches: list[Batch], logits: Logi
         _prove_macs(net, given)
 
 
+def fewest_neurons(model: nn.Module, anatomy: Anatomy, batches: list[Batch], logits: Logits) -> int:
+    """0 if the model computes without neurons in all its forms, else 1; arguments as `prove`."""
+    genes = [
+        Gene(name=group.name, choices=(0, group.units), effect="width", targets=(group.name,))
+        for group in anatomy.groups
+        if group.kind == "ffn"
+    ]
+    net = Supernet(model, anatomy, search_space(anatomy, genes), logits)
+    try:
+        with named_failure(model, "compute without neurons"), torch.inference_mode():
+            _prove_one(net, net.space.smallest, batches[-1], net.logits(batches[-1]), None)
+    except Unrecognised:
+        return 1
+    return 0
+
+
 def _prove_one(
     net: Supernet, architecture: Architecture, batch: Batch, full: Tensor, gene: Gene | None
 ) -> None:

@@ -1,7 +1,8 @@
 """The encoders that ``bert`` fits, as a table: where things are in each of them. Light: no torch.
 
-Paths are those of the ``...ForSequenceClassification`` classes of transformers 5. To add an encoder
-is to add a row, as long as its layers are attention and a feed-forward network.
+Paths are those of the ``...ForSequenceClassification`` classes of transformers 5; those of the
+``...ForTokenClassification`` classes differ in the head alone. To add an encoder is to add a row,
+as long as its layers are attention and a feed-forward network.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Family:
         all_heads: Attribute with the width of all heads together, None if there is none.
         index: Attributes in a layer that hold its position.
         head: Linear layers between the first token and the logits, the last one gives them.
+        token_head: The same of the head that classifies each token.
         sizes: Key in ``config.json`` and default of transformers by our names.
         first_position: Row of the position table that the first token gets.
         pads_positions: That row comes after the one of the padding token instead.
@@ -59,6 +61,7 @@ class Family:
     all_heads: str | None = "attention.self.all_head_size"
     index: tuple[str, ...] = ("attention.self.layer_idx",)
     head: tuple[str, ...] = ("classifier.dense", "classifier.out_proj")
+    token_head: tuple[str, ...] = ("classifier",)
     sizes: Mapping[str, tuple[str, int]] = attrs.field(converter=_frozen)
     first_position: int = 0
     pads_positions: bool = False

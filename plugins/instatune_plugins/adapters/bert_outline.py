@@ -12,6 +12,7 @@ from typing import Any
 from instatune.errors import CheckpointError
 from instatune.space import Anatomy, Attention, Attribute, Cut, Group, Stack, Work
 from instatune_plugins.adapters.bert_families import BERT, FAMILIES, Family, find
+from instatune_plugins.adapters.bert_stream import stream
 from instatune_plugins.adapters.encoder_config import read_json
 
 _STACK = "layers"
@@ -71,12 +72,13 @@ def check_family(checkpoint: str, config: Any) -> Family:
     return family
 
 
-def anatomy_of(config: Mapping[str, Any], n_outputs: int) -> Anatomy:
+def anatomy_of(config: Mapping[str, Any], n_outputs: int, per_token: bool = False) -> Anatomy:
     """Describe an encoder with a classification head.
 
     Args:
         config: Contents of ``config.json``; BERT unless it says otherwise.
         n_outputs: Rows of the classifier, 1 for regression.
+        per_token: Whether the head answers at each token instead of once.
 
     Raises:
         CheckpointError: Sizes that do not make such an encoder.
@@ -93,11 +95,19 @@ def anatomy_of(config: Mapping[str, Any], n_outputs: int) -> Anatomy:
                 name=_STACK, path=family.stack, layers=len(layers), index_attributes=family.index
             ),
         ),
-        groups=tuple(_groups(family, sizes)),
-        shapes=dict(_shapes(family, sizes, n_outputs)),
-        work=tuple(_work(family, sizes)),
+        groups=tuple(_groups(family, sizes, per_token)),
+        shapes=dict(_shapes(family, sizes, n_outputs, per_token)),
+        work=tuple(_work(family, sizes, per_token)),
         attentions=tuple(
-            Attention("heads" if shared else f"heads.{layer}", sizes["head_size"], (_STACK, layer))
+            Attention(
+                "heads" if shared else f"heads.{layer}",
+                sizes["head_size"],
+                (_STACK, layer),
+                tuple(
+                    f"{family.stack}.{layer}.{path}"
+                    for path in (family.query, family.key, family.value)
+                ),
+            )
             for layer in layers
         ),
         tokens=min(_COUNTED_TOKENS, longest),
@@ -150,7 +160,7 @@ def _sizes(family: Family, config: Mapping[str, Any]) -> dict[str, int]:
     return {"embedding": hidden, **sizes, "head_size": hidden // heads}
 
 
-def _groups(family: Family, sizes: Mapping[str, int]) -> Iterator[Group]:
+def _groups(family: Family, sizes: Mapping[str, int], per_token: bool) -> Iterator[Group]:
     heads = [_heads(family, layer, sizes) for layer in range(sizes["layers"])]
     if family.bias_table is not None:
         yield _joined(heads, Cut(f"{family.root}.{family.bias_table}.weight", 1), family)
@@ -158,6 +168,7 @@ def _groups(family: Family, sizes: Mapping[str, int]) -> Iterator[Group]:
         if family.bias_table is None:
             yield heads[layer]
         yield _ffn(family, layer, sizes["ffn"])
+    yield stream(family, sizes, family.token_head if per_token else family.head)
 
 
 def _heads(family: Family, layer: int, sizes: Mapping[str, int]) -> Group:
@@ -209,11 +220,12 @@ def _ffn(family: Family, layer: int, units: int) -> Group:
         outgoing=shrink,
         stack=_STACK,
         layer=layer,
+        minimum=0,
     )
 
 
 def _shapes(
-    family: Family, sizes: Mapping[str, int], n_outputs: int
+    family: Family, sizes: Mapping[str, int], n_outputs: int, per_token: bool
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     hidden, embedding = sizes["hidden"], sizes["embedding"]
     at = f"{family.root}.embeddings"
@@ -228,8 +240,9 @@ def _shapes(
         yield f"{family.root}.{family.bias_table}.weight", (sizes["buckets"], sizes["heads"])
     for layer in range(sizes["layers"]):
         yield from _layer(family, f"{family.stack}.{layer}", hidden, sizes["ffn"])
-    for name in family.head:
-        yield from _linear(name, hidden, n_outputs if name == family.head[-1] else hidden)
+    head = family.token_head if per_token else family.head
+    for name in head:
+        yield from _linear(name, hidden, n_outputs if name == head[-1] else hidden)
 
 
 def _layer(
@@ -253,7 +266,7 @@ def _norm(name: str, size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield f"{name}.bias", (size,)
 
 
-def _work(family: Family, sizes: Mapping[str, int]) -> Iterator[Work]:
+def _work(family: Family, sizes: Mapping[str, int], per_token: bool) -> Iterator[Work]:
     if sizes["embedding"] != sizes["hidden"]:
         yield Work(f"{family.root}.embeddings_project.weight")
     for layer in range(sizes["layers"]):
@@ -261,5 +274,9 @@ def _work(family: Family, sizes: Mapping[str, int]) -> Iterator[Work]:
             yield Work(f"{family.stack}.{layer}.{name}.weight")
         for name in (family.widen, family.shrink):
             yield Work(f"{family.stack}.{layer}.{name}.weight")
+    if per_token:
+        for name in family.token_head:
+            yield Work(f"{name}.weight")
+        return
     for name in family.head:  # read the first token only
         yield Work(f"{name}.weight", tokens_power=0)

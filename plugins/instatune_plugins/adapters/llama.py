@@ -92,10 +92,12 @@ class Llama(Adapter):
     def logits(self, model: nn.Module, batch: Batch) -> Tensor:
         """Run the model: ``[examples, tokens, vocabulary]``; labels are not looked at.
 
+        Inputs ``[examples, choices, tokens]`` give ``[examples, choices, tokens, vocabulary]``.
         Logits at padding are 0, so that the distance of two networks there is 0 too.
         """
-        inputs = {name: batch[name] for name in _INPUTS if name in batch}
+        inputs = {name: batch[name].flatten(0, -2) for name in _INPUTS if name in batch}
         logits = cast("Tensor", model(**inputs, use_cache=False).logits)
+        logits = logits.view(*batch["input_ids"].shape, -1)
         if "attention_mask" in batch:
             logits.masked_fill_(batch["attention_mask"][..., None] == 0, 0.0)
         return logits

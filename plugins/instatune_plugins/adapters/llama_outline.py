@@ -21,6 +21,8 @@ from instatune_plugins.adapters.llama_files import read_config
 _LAYERS = "model.layers"
 _EMBEDDING = "model.embed_tokens.weight"
 _HEAD = "lm_head.weight"
+_NORMS = ("input_layernorm", "post_attention_layernorm")
+_WIDTHS = ("hidden_size", "mlp.hidden_size")  # attributes of a layer
 _COUNTED_TOKENS = 128  # as encoders are counted; `macs: {tokens: N}` asks for another length
 
 
@@ -67,11 +69,17 @@ def anatomy_of(config: Mapping[str, Any]) -> Anatomy:
                 count_attributes=("config.num_hidden_layers",),
             ),
         ),
-        groups=groups,
+        groups=(*groups, shape.embed()),
         shapes=dict(shape.tensors()),
         work=tuple(shape.work()),
         attentions=tuple(
-            Attention(group.name, shape.sharing * shape.head_size)
+            Attention(
+                group.name,
+                shape.sharing * shape.head_size,
+                projections=tuple(
+                    f"{_LAYERS}.{group.layer}.self_attn.{name}_proj" for name in "qkv"
+                ),
+            )
             for group in groups
             if group.kind == shape.kind
         ),
@@ -165,6 +173,32 @@ class _Shape:
             attributes=(Attribute(f"{at}.intermediate_size"),),
             stack="layers",
             layer=layer,
+            minimum=0,
+        )
+
+    def embed(self) -> Group:
+        """The channels of the residual stream; a tied head reads it with the embedding's weight."""
+        layers = [f"{_LAYERS}.{layer}" for layer in range(self.layers)]
+        writing = ("self_attn.o_proj", "mlp.down_proj")
+        reading = [name for name in self._linears() if name not in writing]
+        writers = [
+            Cut(f"{at}.{name}.{tensor}", 0)
+            for at in layers
+            for name in writing
+            for tensor in self._parts(name)
+        ]
+        norms = [Cut(f"{at}.{name}.weight", 0) for at in layers for name in _NORMS]
+        readers = [Cut(f"{at}.{name}.weight", 1) for at in layers for name in reading]
+        if not self.tied:
+            readers.append(Cut(_HEAD, 1))
+        return Group(
+            name="embed",
+            kind="embed",
+            units=self.hidden,
+            cuts=(Cut(_EMBEDDING, 1), *writers, *norms, Cut("model.norm.weight", 0), *readers),
+            outgoing=readers[0],
+            also_outgoing=tuple(readers[1:]),
+            attributes=tuple(Attribute(f"{at}.{path}") for at in layers for path in _WIDTHS),
         )
 
     def tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -176,7 +210,7 @@ class _Shape:
                 yield f"{at}.{name}.weight", (rows, columns)
                 if name in self.biased:
                     yield f"{at}.{name}.bias", (rows,)
-            for name in ("input_layernorm", "post_attention_layernorm"):
+            for name in _NORMS:
                 yield f"{at}.{name}.weight", (self.hidden,)
             for name in ("q_norm", "k_norm") if self.family.head_norms else ():
                 yield f"{at}.self_attn.{name}.weight", (self.head_size,)

@@ -104,7 +104,7 @@ class Vit(Adapter):
     def _open(self, checkpoint: str) -> VitCheckpoint:
         place = Path(checkpoint).expanduser()
         if not place.exists() and not place.is_absolute() and not checkpoint.startswith("."):
-            place = _fetched(checkpoint, self.config.revision)
+            place = fetched(checkpoint, self.config.revision)
         source = open_checkpoint(checkpoint, place, self.config.arch)
         if source.library == "transformers" and self.config.image_size is not None:
             raise CheckpointError(
@@ -123,7 +123,7 @@ def _library_of(model: nn.Module) -> Any:
     return import_module(f"instatune_plugins.adapters.vit_{name}")
 
 
-def _fetched(name: str, revision: str) -> Path:
+def fetched(name: str, revision: str) -> Path:
     """Folder of a model of the hub, downloaded unless it was before."""
     from huggingface_hub import snapshot_download
 

@@ -1,15 +1,16 @@
-"""What can become elastic: number of layers, heads of attention, neurons of the FFN."""
+"""What can become elastic: number of layers, heads of attention, neurons, the hidden size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import attrs
 from attrs.validators import ge
 
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import DimensionEntry
+from instatune.plugin.settings import NEWER
 
 
 @attrs.frozen(kw_only=True)
@@ -20,13 +21,35 @@ class DepthConfig:
         choices: Numbers of layers that may be kept, in any order, e.g. ``[6, 8, 12]``.
         ratio: The same as shares of the layers of the full model, e.g. ``[0.5, 1.0]``; rounded to
             whole layers. Adds to ``choices``.
-        drop: Which layers go: ``first`` keeps the first ones, as the paper does; ``ranked`` drops
-            the layer that is missed least, one after the other.
+        drop: Which layers go: ``first`` keeps the first ones, as the paper does; ``every_other``
+            keeps layers that are spread evenly; ``ranked`` drops the layer that is missed least,
+            one after the other.
+        stacks: Numbers of layers for single stacks by name, e.g. ``{layer1: [2, 3]}``, where a
+            model has several; ``choices`` and ``ratio`` hold for the others, which stay whole if
+            neither is given.
     """
 
     choices: tuple[int, ...] = ()
     ratio: tuple[float, ...] = ()
-    drop: Literal["first", "ranked"] = "first"
+    drop: Literal["first", "every_other", "ranked"] = "first"
+    stacks: Mapping[str, tuple[int, ...]] | None = attrs.field(default=None, metadata={NEWER: True})
+
+
+def _alone(config: WidthConfig, attribute: attrs.Attribute[Any], value: int) -> None:
+    if value < 0:
+        raise ValueError(f"'auto' must be >= 0: {value}")
+    if value and (config.choices or config.ratio):
+        raise ValueError("finds the values itself; leave out choices and ratio, or leave out auto")
+
+
+def _shares(
+    config: WidthConfig, attribute: attrs.Attribute[Any], value: tuple[float, float]
+) -> None:
+    if not 0.0 < value[0] <= value[1] <= 1.0:
+        raise ValueError(
+            "must be two shares of the full model's MACs, the smaller one first, e.g. [0.4, 1.0], "
+            f"not {list(value)}"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -34,22 +57,49 @@ class WidthConfig:
     """Settings of ``heads``, ``kv_groups`` and ``ffn``.
 
     Attributes:
-        choices: Numbers of units that may be kept, in any order, e.g. ``[6, 8, 12]``.
+        choices: Numbers of units that may be kept, in any order, e.g. ``[6, 8, 12]``. For ``ffn``
+            0 leaves the whole network of the layer out, but for the bias of its output, where the
+            model allows that.
         ratio: The same as shares of the full model's units, e.g. ``[0.5, 1.0]``. Adds to
             ``choices``.
         per: One choice for each ``layer``, or one choice for the whole ``model``.
         divisor: Ratios are rounded to a multiple of this, for hardware that likes round sizes.
+        auto: Instead of ``choices`` and ``ratio``: find the values by the importance of the units,
+            from this number of networks. A threshold on importance, the same for all layers and
+            dimensions with ``auto``, makes each. Until the units are ordered, evenly spaced ratios
+            stand in. 0: off.
+        auto_range: MACs of the smallest and the largest of these networks, as shares of the full
+            model's.
     """
 
     choices: tuple[int, ...] = ()
     ratio: tuple[float, ...] = ()
     per: Literal["layer", "model"] = "layer"
     divisor: int = attrs.field(default=1, validator=ge(1))
+    auto: int = attrs.field(default=0, validator=_alone, metadata={NEWER: True})
+    auto_range: tuple[float, float] = attrs.field(
+        default=(0.4, 1.0), validator=_shares, metadata={NEWER: True}
+    )
+
+
+@attrs.frozen(kw_only=True)
+class EmbedConfig:
+    """Settings of ``embed``.
+
+    Attributes:
+        choices: Hidden sizes, in any order, e.g. ``[512, 640, 768]``.
+        ratio: The same as shares of the full model's, e.g. ``[0.75, 1.0]``. Adds to ``choices``.
+        divisor: Ratios are rounded to a multiple of this, for hardware that likes round sizes.
+    """
+
+    choices: tuple[int, ...] = ()
+    ratio: tuple[float, ...] = ()
+    divisor: int = attrs.field(default=1, validator=ge(1))
 
 
 @hookimpl
 def instatune_dimensions() -> Iterator[DimensionEntry]:
-    """Offer depth, heads and FFN width."""
+    """Offer depth, heads, FFN width and hidden size."""
     yield DimensionEntry(
         name="depth",
         target="instatune_plugins.dimensions.depth:Depth",
@@ -77,4 +127,19 @@ def instatune_dimensions() -> Iterator[DimensionEntry]:
         config=WidthConfig,
         effect="width",
         summary="neurons of the feed-forward network, per layer or for the whole model",
+    )
+    yield DimensionEntry(
+        name="embed",
+        target="instatune_plugins.dimensions.embed:Embed",
+        config=EmbedConfig,
+        effect="width",
+        stability="experimental",
+        summary="hidden size: width of the residual stream, for the whole model",
+    )
+    yield DimensionEntry(
+        name="channels",
+        target="instatune_plugins.dimensions.channels:Channels",
+        config=WidthConfig,
+        effect="width",
+        summary="inner channels of residual blocks, per block or for the whole model",
     )

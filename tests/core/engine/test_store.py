@@ -79,3 +79,26 @@ def test_a_database_that_cannot_be_opened_is_named(tmp_path):
     (tmp_path / "e.sqlite").mkdir()
     with pytest.raises(StoreError, match=r"e\.sqlite: unable to open .*check that it can be"):
         Store(tmp_path / "e.sqlite")
+
+
+def test_many_measurements_are_put_and_read_at_once(tmp_path):
+    store = Store(tmp_path / "x.sqlite")
+    networks = [Architecture({"depth": i}) for i in range(1200)]
+    store.put_many("s", "d", [(a, "o", Measurement(i, 0.5, 2)) for i, a in enumerate(networks)])
+    found = store.get_many("s", [*networks, Architecture({"depth": 5000})], "d")
+    assert len(found) == 1200
+    assert found[networks[7].key] == {"o": Measurement(7.0, 0.5, 2)}
+    assert store.get("s", networks[7], "o", "d") == Measurement(7.0, 0.5, 2)
+    assert store.get_many("s", networks, "other") == store.get_many("t", networks, "d") == {}
+
+
+def test_the_first_of_many_measurements_stays_and_a_failure_keeps_none(tmp_path):
+    store, network = Store(tmp_path / "x.sqlite"), Architecture({"depth": 1})
+    store.put_many("s", "d", [(network, "o", Measurement(1.0)), (network, "o", Measurement(2.0))])
+    assert store.get("s", network, "o", "d").value == 1.0
+    with pytest.raises(StoreError):
+        store.put_many(
+            "s", "d", [(network, "p", Measurement(1.0)), (network, "q", Measurement(object()))]
+        )
+    assert store.get("s", network, "p", "d") is None
+    store.put_many("s", "d", [(network, "p", Measurement(3.0))])

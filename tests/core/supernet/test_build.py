@@ -41,6 +41,7 @@ def test_the_space_knows_all_groups_and_keeps_the_first_layers_by_default():
         "heads.1": 4,
         "ffn.0": 16,
         "ffn.1": 16,
+        "embed": 8,
     }
 
 
@@ -57,7 +58,7 @@ def test_a_priority_decides_which_layers_stay():
         ({"choices": (2, 3)}, r"largest choice is 3, but the full model has 4 of 'heads\.0'"),
         ({"choices": (2, 8)}, r"largest choice is 8, but the full model has 4 of 'heads\.0'"),
         ({"choices": (0, 4)}, r"'heads\.0': 0 is too small; keep at least 1"),
-        ({"targets": ("heads.7",)}, r"the model has no 'heads\.7'; it has \['ffn\.0'"),
+        ({"targets": ("heads.7",)}, r"the model has no 'heads\.7'; it has \['embed', 'ffn\.0'"),
         ({"targets": ("blocks",)}, r"the model has no 'blocks'"),
         ({"layer": 2}, r"the model has no layer 2 in 'layers'"),
         ({"stack": "blocks"}, r"the model has no layer 0 in 'blocks'"),
@@ -84,6 +85,60 @@ def test_two_genes_for_one_group_are_refused():
 def test_a_priority_that_is_no_permutation_is_refused(order):
     with pytest.raises(SpaceError, match=r"priority of 'layers' must hold each of 0 to 1 once"):
         search_space(ANATOMY, [DEPTH], {"layers": order})
+
+
+def with_required(*layers: int, of: int = 2):
+    (stack,) = ANATOMY.stacks
+    anatomy = attrs.evolve(ANATOMY, stacks=(attrs.evolve(stack, layers=of, required=layers),))
+    depth = attrs.evolve(DEPTH, choices=tuple(range(len(layers) or 1, of + 1)))
+    return anatomy, depth
+
+
+def test_layers_that_must_stay_come_first_by_default():
+    anatomy, depth = with_required(1, 3, of=5)
+
+    space = search_space(anatomy, [depth])
+
+    assert dict(space.priority)["layers"] == (1, 3, 0, 2, 4)
+    assert space.kept_layers(space.smallest) == {"layers": (1, 3)}
+
+
+def test_a_priority_that_drops_a_layer_which_must_stay_is_refused():
+    anatomy, depth = with_required(1, 3, of=5)
+
+    with pytest.raises(
+        SpaceError,
+        match=r"priority of 'layers' drops layer 3 when 2 layers are kept, but it must stay; "
+        r"put 1, 3 first",
+    ):
+        search_space(anatomy, [depth], {"layers": (1, 0, 3, 2, 4)})
+
+
+def test_the_order_of_layers_that_stay_anyway_is_free():
+    anatomy, depth = with_required(1, 3, of=5)
+    deep = attrs.evolve(depth, choices=(3, 5))
+
+    space = search_space(anatomy, [deep], {"layers": (0, 3, 1, 2, 4)})
+
+    assert space.kept_layers(space.smallest) == {"layers": (0, 1, 3)}
+    search_space(anatomy, [], {"layers": (0, 2, 4, 1, 3)})  # nothing is ever dropped
+
+
+def test_fewer_layers_than_must_stay_are_refused():
+    anatomy, depth = with_required(1, 3, of=5)
+    shallow = attrs.evolve(depth, choices=(1, 5))
+
+    with pytest.raises(SpaceError, match=r"'depth': 1 is too small; keep at least 2 of 'layers'"):
+        search_space(anatomy, [shallow])
+
+
+def test_groups_say_how_few_units_they_can_do_with():
+    ffn = attrs.evolve(HEADS, name="ffn.0", targets=("ffn.0",), choices=(0, 16))
+
+    space = search_space(ANATOMY, [ffn])
+    assert space.kept_units(space.smallest)["ffn.0"] == 0
+    with pytest.raises(SpaceError, match=r"'ffn\.0': -1 is too small; keep at least 0"):
+        search_space(ANATOMY, [attrs.evolve(ffn, choices=(-1, 16))])
 
 
 def test_a_priority_of_an_unknown_stack_is_refused():

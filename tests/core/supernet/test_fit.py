@@ -84,6 +84,16 @@ CHANGES = {
         lambda a: attrs.evolve(a, attentions=(Attention("heads.7", 8),)),
         r"attention of group 'heads\.7' is counted, but no such group is listed",
     ),
+    "projections": (
+        lambda a: attrs.evolve(
+            a, attentions=(Attention("heads.0", 8, projections=("bert", "bert", "bert.query")),)
+        ),
+        r"module 'bert\.query' of the attention of group 'heads\.0' is missing",
+    ),
+    "two projections": (
+        lambda a: attrs.evolve(a, attentions=(Attention("heads.0", 8, projections=("bert",) * 2),)),
+        r"attention of group 'heads\.0' has 2 projections; query, key and value are three, or one",
+    ),
 }
 
 

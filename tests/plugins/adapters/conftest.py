@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,13 @@ def generator(seed: int = 0) -> torch.Generator:
 @pytest.fixture
 def seeded():
     return generator
+
+
+@pytest.fixture(scope="session")
+def narrowing():
+    """Checks of networks without neurons and of smaller hidden size: see ``narrowing.py``."""
+    place = Path(__file__).with_name("narrowing.py")
+    spec = importlib.util.spec_from_file_location("narrowing", place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

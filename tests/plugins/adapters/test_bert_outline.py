@@ -38,7 +38,10 @@ def test_the_outline_needs_neither_torch_nor_transformers(tmp_path):
 def test_heads_and_neurons_of_each_layer_are_units(tmp_path):
     anatomy = anatomy_of(SMALL, 2)
 
-    assert [group.name for group in anatomy.groups] == ["heads.0", "ffn.0", "heads.1", "ffn.1"]
+    assert [group.name for group in anatomy.groups] == [
+        *("heads.0", "ffn.0", "heads.1", "ffn.1"),
+        "embed",
+    ]
     assert [group.units for group in anatomy.of_kind("heads")] == [4, 4]
     assert [group.units for group in anatomy.of_kind("ffn")] == [24, 24]
     assert anatomy.stacks[0].layers == 2

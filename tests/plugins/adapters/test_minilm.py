@@ -44,6 +44,7 @@ def net() -> Supernet:
             layer=group.layer,
         )
         for group in anatomy.groups
+        if group.kind in choices
     ]
     space = search_space(anatomy, genes, {"layers": (0, 5, 3, 1, 4, 2)})
     return Supernet(model, anatomy, space, adapter.logits)

@@ -1,16 +1,19 @@
 """order: sort heads and neurons by importance, and layers by how much they would be missed.
 
 Importance is read off the teacher. The sorting is a function-preserving permutation that is applied
-to the weights which tuning starts from.
+to the weights which tuning starts from. Dimensions that leave their values to us get them here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 import torch
 from torch import Tensor, nn
 
+from instatune.engine.automatic import automatic_values
 from instatune.engine.stages.elastic import genes
 from instatune.engine.stages.stage import Outcome, Stage, files, spelled
 from instatune.engine.workshop import Workshop
@@ -20,7 +23,10 @@ from instatune.plugin.entries import DimensionEntry
 from instatune.space import Anatomy, Gene, SearchSpace, Stack
 from instatune.supernet import permute
 from instatune.supernet.build import search_space
+from instatune.supernet.calibration import statistics
 from instatune.supernet.supernet import Supernet
+
+_CALIBRATED = 8  # batches that a trial takes its statistics of batch normalisation from
 
 
 def _reads(shop: Workshop) -> Any:
@@ -37,23 +43,28 @@ def _run(shop: Workshop) -> Outcome:
         batches=batches,
         loss=lambda batch: shop.task.loss(shop.logits(model, batch).float(), batch),
     )
-    importance = shop.ordering.importance(anatomy, probe)
+    made = genes(shop)
+    importance = _importance(shop, made, probe)
     order = permute.ranking(importance)
     priority = {
         stack.name: _priority(shop, stack, _damage(shop, model, anatomy, stack, batches))
         for stack in anatomy.stacks
     }
-    space = search_space(anatomy, genes(shop), priority)
+    found = automatic_values(shop, made, importance)
+    space = search_space(anatomy, found.genes, priority)
     units = {group: indices.tolist() for group, indices in order.items()}
     shop.folder.reopen("order")
     write_json(shop.folder.supernet / "order.json", {"units": units, "space": space.as_dict()})
     layers = "; ".join(f"{name} kept in the order {list(p)}" for name, p in priority.items())
-    return Outcome(f"{len(order)} groups sorted; {layers}")
+    return Outcome("; ".join(filter(None, (f"{len(order)} groups sorted", layers, found.words))))
 
 
 def space(shop: Workshop) -> SearchSpace:
     """The final search space, with the priority of layers."""
-    return SearchSpace.from_dict(_written(shop)["space"])
+    found = SearchSpace.from_dict(_written(shop)["space"])
+    # Groups that a later release describes are whole in what an earlier one wrote.
+    units = {group.name: group.units for group in shop.anatomy.groups}
+    return attrs.evolve(found, full_units=units | dict(found.full_units))
 
 
 def permutation(shop: Workshop) -> dict[str, Tensor]:
@@ -64,6 +75,15 @@ def permutation(shop: Workshop) -> dict[str, Tensor]:
 
 def _written(shop: Workshop) -> Any:
     return read_json(shop.folder.supernet / "order.json", ("units", "space"))
+
+
+def _importance(shop: Workshop, genes: Sequence[Gene], probe: Probe) -> Mapping[str, Tensor]:
+    """Importance in the groups that some gene sets; the others stay as they are."""
+    set_ = {target for gene in genes if gene.effect == "width" for target in gene.targets}
+    groups = tuple(group for group in shop.anatomy.groups if group.name in set_)
+    if not groups:
+        return {}
+    return shop.ordering.importance(attrs.evolve(shop.anatomy, groups=groups), probe)
 
 
 def _probe_batches(shop: Workshop) -> tuple[Batch, ...]:
@@ -80,27 +100,28 @@ def _priority(shop: Workshop, stack: Stack, damage: Damage) -> tuple[int, ...]:
     for part, dimension in zip(shop.plan.dimensions, shop.dimensions, strict=True):
         if isinstance(part.entry, DimensionEntry) and part.entry.effect == "depth":
             return dimension.priority(stack, damage)
-    return tuple(range(stack.layers))
+    return stack.first_layers
 
 
 def _damage(
     shop: Workshop, model: nn.Module, anatomy: Anatomy, stack: Stack, batches: tuple[Batch, ...]
 ) -> Damage:
     """Loss of the teacher with only some layers of a stack kept."""
-    gene = Gene(
-        name="kept",
-        choices=tuple(range(1, stack.layers + 1)),
-        effect="depth",
-        targets=(stack.name,),
-    )
 
     def damage(kept: tuple[int, ...]) -> float:
         rest = tuple(layer for layer in range(stack.layers) if layer not in kept)
-        others = {s.name: tuple(range(s.layers)) for s in anatomy.stacks}
-        trial = search_space(anatomy, (gene,), {**others, stack.name: (*kept, *rest)})
+        gene = Gene(
+            name="kept",
+            choices=tuple(sorted({len(kept), stack.layers})),
+            effect="depth",
+            targets=(stack.name,),
+        )
+        trial = search_space(anatomy, (gene,), {stack.name: (*kept, *rest)})
         supernet = Supernet(model, anatomy, trial, shop.adapter.logits)
         with torch.inference_mode(), supernet.active(trial.architecture({"kept": len(kept)})):
-            return _mean([float(shop.task.loss(supernet.logits(b).float(), b)) for b in batches])
+            with statistics(model, batches[:_CALIBRATED], supernet.forward).standing():
+                losses = [shop.task.loss(supernet.logits(b).float(), b) for b in batches]
+            return _mean([float(loss) for loss in losses])
 
     return damage
 

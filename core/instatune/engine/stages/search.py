@@ -23,11 +23,14 @@ from instatune.engine.workshop import SplitName, Workshop
 from instatune.errors import SearchError
 from instatune.files import write_json
 from instatune.interfaces import Evaluation, Progress
+from instatune.spec.model import SearchSection
 from instatune.supernet.supernet import Supernet
 
 
 def _reads(shop: Workshop) -> Any:
     plan, section = shop.plan, shop.plan.spec.search
+    # Left out at its default, so that runs from before there was a choice stay finished.
+    calibrated, default = section.calibration_batches, SearchSection().calibration_batches
     return {
         "strategy": spelled(plan.strategy),
         "predictor": spelled(plan.predictor),
@@ -40,6 +43,7 @@ def _reads(shop: Workshop) -> Any:
             section.baselines,
             section.export_limit,
         ],
+        **({} if calibrated == default else {"calibration_batches": calibrated}),
     }
 
 
@@ -108,6 +112,8 @@ def make_evaluator(
             task=shop.task,
             batches=batches.cached(),
             precision=lambda: shop.precision(precision),
+            labels=shop.splits.labels,
+            statistics=partial(shop.calibration.of, supernet),
         ),
         objectives={
             name: Measured(part=part, objective=shop.objectives[name])
@@ -122,6 +128,7 @@ def make_evaluator(
                 shop.splits.fingerprint,
                 str(examples or "all"),
                 resolve_precision(precision, shop.device),
+                *shop.calibration.spelled(supernet),
             )
         ),
         max_failures=plan.spec.search.max_failures,

@@ -10,6 +10,7 @@ import attrs
 
 from instatune.engine.folder import RunFolder
 from instatune.engine.workshop import Workshop
+from instatune.plugin.settings import NEWER
 from instatune.spec.model import TrainingSection
 from instatune.spec.plan import Part
 
@@ -60,8 +61,13 @@ def spelled(part: Part | None) -> Any:
     """Plain data that identifies a component and its settings."""
     if part is None:
         return None
-    settings = None if part.config is None else attrs.asdict(part.config)
+    settings = None if part.config is None else attrs.asdict(part.config, filter=_decides)
     return [part.kind, part.name, part.distribution, settings]
+
+
+def _decides(setting: attrs.Attribute[Any], value: Any) -> bool:
+    """A setting that is newer than its component is left out at its default."""
+    return not (setting.metadata.get(NEWER) and value == setting.default)
 
 
 def recipe(section: TrainingSection) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from instatune.engine.gradients import ProjectSub, combiner
+from instatune.engine.inside import Watcher
 from instatune.engine.loss import ElasticStep, elastic_backward
 from instatune.engine.scoring import accuracy
 from instatune.engine.stages.order import permutation, space
@@ -23,6 +24,7 @@ from instatune.interfaces import Batch, CurvePoint, Gauge, Moment
 from instatune.space import Architecture, SearchSpace
 from instatune.space.counting import macs
 from instatune.supernet import permute
+from instatune.supernet.calibration import statistics
 from instatune.supernet.supernet import Supernet
 
 
@@ -104,20 +106,25 @@ def _stepper(
         with supernet.active(architecture), shop.precision(settings.precision):
             return supernet.logits(batch).float()
 
+    terms = shop.schedule.inner_terms(settings.epochs)
     elastic = ElasticStep(
         logits=logits,
         task_loss=shop.task.loss,
         schedule=shop.schedule,
         backward=shop.accelerator.backward,
         combine=combine,
+        watcher=Watcher(supernet.model, supernet.anatomy, terms) if terms else None,
     )
     count = partial(supernet.space.count, macs(supernet.anatomy))
 
     def loss(architecture: Architecture, batch: Batch) -> float:
         supernet.model.eval()
         try:
-            with torch.no_grad():
-                return float(shop.task.loss(logits(architecture, batch), batch))
+            with torch.no_grad(), supernet.active(architecture):
+                # What training left in batch normalisations says nothing of this network.
+                own = statistics(supernet.model, (batch,), supernet.forward)
+                with own.standing(), shop.precision(settings.precision):
+                    return float(shop.task.loss(supernet.logits(batch).float(), batch))
         finally:
             supernet.model.train()
 
@@ -149,7 +156,8 @@ def _points(
     batches = shop.batches("search", settings.batch_size, limit=CURVE_EXAMPLES)
     points = []
     for series, architecture in watched.items():
-        with supernet.active(architecture), shop.precision(settings.precision):
+        own = shop.calibration.of(supernet, architecture)
+        with supernet.active(architecture, own), shop.precision(settings.precision):
             score = accuracy(supernet.logits, batches, shop.task, shop.device)
         points.append(CurvePoint(stage="tune", epoch=epoch, series=series, value=score.value))
     return points

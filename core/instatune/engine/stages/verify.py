@@ -6,23 +6,27 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import torch
 from torch import Tensor, nn
 
+from instatune.engine.batches import BatchPlan
+from instatune.engine.evaluate import SplitBench
 from instatune.engine.folder import RunFolder
 from instatune.engine.network import network_of
+from instatune.engine.precision import whole_float32
 from instatune.engine.rows import architecture_of, chosen_rows, read_front, reference_rows
-from instatune.engine.scoring import accuracy
+from instatune.engine.stages.order import space
 from instatune.engine.stages.search import make_evaluator
 from instatune.engine.stages.stage import Outcome, Stage, files
 from instatune.engine.stages.tune import tuned
 from instatune.engine.workshop import Workshop
 from instatune.errors import ExactnessError
 from instatune.files import write_json
-from instatune.interfaces import Batch, Progress, Row
+from instatune.interfaces import Batch, Measurement, Progress, Row
+from instatune.plugin.entries import ObjectiveEntry
 from instatune.supernet import subnet
 from instatune.supernet.supernet import Supernet
 
@@ -34,7 +38,9 @@ def _run(shop: Workshop) -> Outcome:
     front = read_front(shop.folder)
     chosen, references = chosen_rows(front), reference_rows(front)
     supernet = tuned(shop)
-    exactness = {row.key: _exactness(shop, supernet, row) for row in _told(shop, "prove", chosen)}
+    with whole_float32():
+        told = _told(shop, "prove", chosen)
+        exactness = {row.key: _exactness(shop, supernet, row) for row in told}
     worst = max(value for forms in exactness.values() for value in forms.values())
     evaluator = make_evaluator(shop, supernet, "test", "fp32")
     test: dict[str, dict[str, list[float]]] = {}
@@ -61,13 +67,15 @@ def _exactness(shop: Workshop, supernet: Supernet, row: Row) -> dict[str, float]
     """Largest |Δlogit| of the other forms of a network against its slice."""
     architecture = architecture_of(row)
     batches = _probes(shop)
-    with supernet.active(architecture):
+    own = shop.calibration.of(supernet, architecture)
+    with supernet.active(architecture, own):
         sliced = _logits(shop, supernet.model, batches)
     forms = {}
     if supernet.maskable:
-        with supernet.masked(architecture):
+        # Statistics of all units: those that are left out must not change those of the others.
+        with supernet.masked(architecture), shop.calibration.present(supernet).standing():
             forms["masked"] = _logits(shop, supernet.model, batches)
-    network = network_of(shop, supernet, row)
+    network = network_of(shop, supernet, row, own)
     forms["extracted"] = _logits(shop, network.model.to(shop.device), batches)
     network.model.to("cpu")
     with _scratch(shop.folder) as folder:
@@ -104,23 +112,34 @@ def check_exact(name: str, form: str, gap: float) -> None:
         )
 
 
-def _plain_model(shop: Workshop) -> dict[str, list[float]]:
+def _plain_model(shop: Workshop) -> dict[str, dict[str, list[float]]]:
     """The fine-tuned original on both splits: what every sub-network is compared with."""
     model = shop.model_from("teacher").to(shop.device)
-    size = shop.plan.spec.search.batch_size
-    limit = shop.plan.spec.search.examples
-    scores = {
+    original = Supernet(model, shop.anatomy, space(shop), shop.adapter.logits)
+    size, limit = shop.plan.spec.search.batch_size, shop.plan.spec.search.examples
+    splits = {
         "search": shop.batches("search", size, limit=limit),
         "test": shop.batches("test", size),
     }
-    return {
-        split: list(
-            attrs.astuple(
-                accuracy(lambda b: shop.logits(model, b), batches, shop.task, shop.device)
-            )
-        )
-        for split, batches in scores.items()
-    }
+    return {split: _scores(shop, original, batches) for split, batches in splits.items()}
+
+
+def _scores(shop: Workshop, supernet: Supernet, batches: BatchPlan) -> dict[str, list[float]]:
+    """What the objectives that score data say of the whole model."""
+    bench = SplitBench(
+        supernet=supernet,
+        task=shop.task,
+        batches=batches.cached(),
+        precision=lambda: shop.precision("fp32"),
+        labels=shop.splits.labels,
+    )
+    found: dict[str, list[float]] = {}
+    for part in shop.plan.objectives:
+        if cast("ObjectiveEntry", part.entry).cost == "dataset":
+            told: list[Measurement] = []
+            shop.objectives[part.name].measure([supernet.space.largest], bench, told.append)
+            found[part.name] = list(attrs.astuple(told[0]))
+    return found
 
 
 def _probes(shop: Workshop) -> list[Batch]:
@@ -142,7 +161,7 @@ def _told(shop: Workshop, task: str, rows: list[Row]) -> Iterator[Row]:
 
 
 def _reads(shop: Workshop) -> Any:
-    return {"tolerance": TOLERANCE}
+    return {"tolerance": TOLERANCE, "plain": "by objective"}
 
 
 STAGE = Stage(

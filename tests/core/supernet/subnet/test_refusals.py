@@ -106,6 +106,16 @@ def shrink_card(folder: Path) -> None:
     edit(folder, kept_units={**units, "heads.2": 99})
 
 
+def empty_a_group(folder: Path) -> None:
+    units = json.loads((folder / "instatune.json").read_text())["kept_units"]
+    edit(folder, kept_units={**units, "heads.2": 0})  # only FFNs can do without any
+
+
+def invent_a_group(folder: Path) -> None:
+    units = json.loads((folder / "instatune.json").read_text())["kept_units"]
+    edit(folder, kept_units={**units, "arms.0": 1})
+
+
 def no_json(folder: Path) -> None:
     (folder / "instatune.json").write_text('{"format": 1,')
 
@@ -138,6 +148,8 @@ DAMAGES = {
     ),
     "other shape": (resize_a_tensor, r"'classifier\.bias' is \[7\] in the file, but \[3\]"),
     "impossible units": (shrink_card, "keeps units or layers that the model described beside it"),
+    "too few units": (empty_a_group, "keeps units or layers that the model described beside it"),
+    "unknown group": (invent_a_group, "keeps units or layers that the model described beside it"),
     "impossible layers": (
         lambda f: edit(f, kept_layers={"layers": [5]}),
         "keeps units or layers that the model described beside it",

@@ -93,3 +93,17 @@ def test_saving_over_an_older_network_replaces_it(supernet, saved, batch, plugin
     with torch.no_grad():
         reloaded = supernet.forward(load(saved, plugins), batch)
     torch.testing.assert_close(reloaded, sliced(supernet, supernet.space.largest, batch))
+
+
+def test_what_was_saved_before_a_group_was_described_still_loads(supernet, batch, saved, plugins):
+    card = saved / "instatune.json"
+    notes = json.loads(card.read_text())
+    del notes["kept_units"]["embed"]
+    card.write_text(json.dumps(notes))
+
+    with torch.no_grad():
+        reloaded = supernet.forward(load(saved, plugins), batch)
+
+    torch.testing.assert_close(
+        reloaded, sliced(supernet, supernet.space.smallest, batch), rtol=1e-5, atol=1e-5
+    )

@@ -77,6 +77,7 @@ def free_space(anatomy):
             layer=group.layer,
         )
         for group in anatomy.groups
+        if group.kind != "embed"
     ]
     last_first = {s.name: tuple(reversed(range(s.layers))) for s in anatomy.stacks}
     return search_space(anatomy, genes, last_first)

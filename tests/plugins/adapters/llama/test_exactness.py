@@ -42,6 +42,7 @@ def supernet(model: nn.Module) -> Supernet:
             layer=group.layer,
         )
         for group in anatomy.groups
+        if group.kind in choices
     ]
     space = search_space(anatomy, genes, {"layers": PRIORITY})
     return Supernet(model, anatomy, space, adapter.logits)
@@ -115,7 +116,7 @@ def test_what_is_reloaded_agrees_for_many_architectures(make, batch, tmp_path, f
 def test_plain_heads_are_exact_too(make, batch):
     net = supernet(make("llama", num_key_value_heads=6))
 
-    assert {group.kind for group in net.anatomy.groups} == {"heads", "ffn"}
+    assert {group.kind for group in net.anatomy.groups} == {"heads", "ffn", "embed"}
     for architecture in architectures(net):
         with torch.inference_mode():
             extracted = Llama().logits(net.extract(architecture), batch)

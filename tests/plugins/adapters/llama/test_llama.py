@@ -43,7 +43,7 @@ def test_description_fits_and_equals_the_outline(write_checkpoint, tmp_path, fam
 
     assert anatomy == outline(str(folder))
     assert (anatomy.tokens, anatomy.max_tokens) == (32, 32)
-    assert {group.kind for group in anatomy.groups} == {"kv_groups", "ffn"}
+    assert {group.kind for group in anatomy.groups} == {"kv_groups", "ffn", "embed"}
     assert [group.units for group in anatomy.of_kind("kv_groups")] == [3, 3, 3]
 
 

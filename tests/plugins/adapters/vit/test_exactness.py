@@ -37,6 +37,7 @@ def make_supernet(model) -> Supernet:
             layer=group.layer,
         )
         for group in anatomy.groups
+        if group.kind != "embed"
     ]
     space = search_space(anatomy, genes, {"layers": (1, 0)})
     return Supernet(model, anatomy, space, adapter.logits)

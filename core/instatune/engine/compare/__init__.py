@@ -1,0 +1,1 @@
+"""Comparisons: strategies times seeds on one benchmark. Imports no torch by itself."""

@@ -1,0 +1,82 @@
+"""Writing imported results: a table, and a comparison of strategies on it that can be run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from instatune.engine.importing.dynast import Results
+from instatune.files import write_text
+from instatune.spec.spelling import dump
+
+TABLE, COMPARISON = "table.csv", "compare.yaml"
+BENCHMARK = "tabular"
+STRATEGIES = ("random", "nsga2", "linas")
+
+
+def write_results(results: Results, folder: Path) -> tuple[Path, Path]:
+    """Write table and comparison into a folder.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
+    table = write_text(folder / TABLE, _table(results))
+    return table, write_text(folder / COMPARISON, dump(comparison(results, table)))
+
+
+def comparison(results: Results, table: Path) -> dict[str, Any]:
+    """A comparison on the table, as the mapping that ``instatune compare`` reads."""
+    name = re.sub(r"[^\w.-]+", "_", table.resolve().parent.name) or "imported"
+    return {
+        "compare": 1,
+        "name": name,
+        "benchmark": {"name": BENCHMARK, **settings(results, table)},
+        "strategies": list(STRATEGIES),
+    }
+
+
+def settings(results: Results, table: Path) -> dict[str, Any]:
+    """Settings of the benchmark for the table."""
+    whole = len(results.genotypes) == results.space.size
+    return {
+        "file": str(table),
+        "genes": [{"column": gene.name} for gene in results.space.genes],
+        "depth": {
+            counter: [list(layer) for layer in layers] for counter, layers in results.depth.items()
+        },
+        "values": [
+            {
+                "column": measure.head,
+                "name": measure.name,
+                "goal": measure.goal,
+                "unit": measure.unit,
+                "factor": measure.factor,
+                "exact": measure.head in results.exact,
+            }
+            for measure in results.measures
+        ],
+        **({} if whole else {"surrogate": {}}),
+    }
+
+
+def _table(results: Results) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    genes = [gene.name for gene in results.space.genes]
+    writer.writerow([*genes, *results.values, "rows"])
+    for row, architecture in enumerate(results.space.decode(results.genotypes)):
+        numbers = (_spelled(float(values[row])) for values in results.values.values())
+        cells = (architecture.get(gene) for gene in genes)  # None of a dropped layer: empty
+        writer.writerow([*cells, *numbers, results.repeats[row]])
+    return text.getvalue()
+
+
+def _spelled(value: float) -> str:
+    """The shortest text that reads back to the same number."""
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
