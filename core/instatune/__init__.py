@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from instatune.engine.compare.run import compare
     from instatune.engine.run import Run, run
     from instatune.supernet.subnet import load
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Run", "__version__", "load", "run"]
+__all__ = ["Run", "__version__", "compare", "load", "run"]
 
 _HOMES = {
     "Run": "instatune.engine.run",
+    "compare": "instatune.engine.compare.run",
     "run": "instatune.engine.run",
     "load": "instatune.supernet.subnet",
 }

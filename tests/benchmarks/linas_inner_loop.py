@@ -128,6 +128,7 @@ def bert_problem(make) -> Problem:  # type: ignore[no-untyped-def]
             layer=group.layer,
         )
         for group in anatomy.groups
+        if group.kind in choices
     ]
     space = SearchSpace(
         genes=tuple(genes),

@@ -1,12 +1,7 @@
 """What elasticity costs: an elastic training step against its parts on static modules.
 
-    elastic = full model forward and backward + sub-network forward and backward inside
-              ``Supernet.active`` + one AdamW step
-    ideal   = static full model forward and backward + extracted sub-network forward and backward
-              + one AdamW step of the static full model
-
-Both run in one process, in turn, on MiniLM with batches of 32 x 32 tokens; the value is the median
-over repeats and random architectures of the ratio of a pair of neighbouring measurements.
+On MiniLM with batches of 32 x 32 tokens; :mod:`racing` says what is compared. The value is the
+median over repeats and random architectures of the ratio of a pair of neighbouring measurements.
 """
 
 from __future__ import annotations
@@ -15,21 +10,20 @@ import argparse
 import importlib.util
 import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from harness import report
-from torch import Tensor, nn
+from racing import Race, milliseconds, quartiles, ratios
+from torch import nn
 
-from instatune.space import Architecture, Gene
+from instatune.space import Gene
 from instatune.supernet.build import search_space
 from instatune.supernet.supernet import Supernet
 from instatune_plugins.adapters.bert import Bert
 
-GOAL, ARCHITECTURES, WARM_UP = 1.10, 6, 2
+GOAL, ARCHITECTURES = 1.10, 6
 
 
 def checkpoint() -> str:
@@ -55,64 +49,19 @@ def super_network() -> Supernet:
             layer=group.layer,
         )
         for group in anatomy.groups
+        if group.kind in choices
     ]
     return Supernet(model, anatomy, search_space(anatomy, genes), adapter.logits)
 
 
-def backward(logits: Tensor, labels: Tensor) -> None:
-    nn.functional.cross_entropy(logits, labels).backward()
-
-
-def seconds(step: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
-
-
-class Race:
-    """Both kinds of step on the same batch, each with a model and an optimiser of its own."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        self.elastic, self.static = super_network(), super_network()
-        self.optimisers = {
-            net: torch.optim.AdamW(net.model.parameters(), lr=1e-6)
-            for net in (self.elastic, self.static)
-        }
-        self.batch = {
-            "input_ids": torch.randint(1000, 30000, (32, 32)),
-            "attention_mask": torch.ones(32, 32, dtype=torch.long),
-        }
-        self.labels = torch.randint(0, 9, (32,))
-
-    def elastic_step(self, architecture: Architecture) -> None:
-        net = self.elastic
-        self.optimisers[net].zero_grad()
-        backward(net.logits(self.batch), self.labels)
-        with net.active(architecture):
-            logits = net.logits(self.batch)
-        backward(logits, self.labels)
-        self.optimisers[net].step()
-
-    def ideal_step(self, small: nn.Module) -> None:
-        net = self.static
-        self.optimisers[net].zero_grad()
-        small.zero_grad()
-        backward(net.logits(self.batch), self.labels)
-        backward(net.forward(small, self.batch), self.labels)
-        self.optimisers[net].step()
-
-    def pairs(self, architecture: Architecture, repeats: int) -> Iterator[tuple[float, float]]:
-        """Seconds of elastic and ideal step, measured next to each other, either one first."""
-        small = self.static.extract(architecture)
-        for turn in range(WARM_UP + repeats):
-            if turn % 2:
-                ours = seconds(lambda: self.elastic_step(architecture))
-            ideal = seconds(lambda: self.ideal_step(small))
-            if not turn % 2:
-                ours = seconds(lambda: self.elastic_step(architecture))
-            if turn >= WARM_UP:
-                yield ours, ideal
+def race() -> Race:
+    torch.manual_seed(0)
+    batch = {
+        "input_ids": torch.randint(1000, 30000, (32, 32)),
+        "attention_mask": torch.ones(32, 32, dtype=torch.long),
+    }
+    labels = torch.randint(0, 9, (32,))
+    return Race(super_network, batch, lambda logits: nn.functional.cross_entropy(logits, labels))
 
 
 def main() -> None:
@@ -121,19 +70,18 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="repeats per architecture")
     parser.add_argument("--save", action="store_true", help="write the results file")
     options = parser.parse_args()
-    race = Race()
-    genotypes = race.elastic.space.sample(np.random.default_rng(0), ARCHITECTURES)
+    contest = race()
+    genotypes = contest.elastic.space.sample(np.random.default_rng(0), ARCHITECTURES)
     pairs = [
         pair
-        for architecture in race.elastic.space.decode(genotypes)
-        for pair in race.pairs(architecture, options.runs)
+        for architecture in contest.elastic.space.decode(genotypes)
+        for pair in contest.pairs(architecture, options.runs)
     ]
-    ratios = [ours / ideal for ours, ideal in pairs]
-    value = statistics.median(ratios)
+    found = ratios(pairs)
+    value = statistics.median(found)
     details = {
-        "elastic_ms": round(1e3 * statistics.median(ours for ours, _ in pairs), 1),
-        "ideal_ms": round(1e3 * statistics.median(ideal for _, ideal in pairs), 1),
-        "quartiles": [round(quartile, 4) for quartile in statistics.quantiles(ratios, n=4)],
+        **milliseconds(pairs),
+        "quartiles": quartiles(found),
         "architectures": ARCHITECTURES,
         "repeats": options.runs,
         "threads": torch.get_num_threads(),

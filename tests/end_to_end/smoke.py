@@ -76,13 +76,10 @@ def stories(folder: Path) -> list[str]:
     return [f"model.checkpoint={folder / 'checkpoint'}"]
 
 
-def pictures(folder: Path) -> list[str]:
-    """Stand-ins for CIFAR-10 as folders of images, and for the weights of DeiT-tiny."""
+def paint(folder: Path) -> None:
+    """Stand-ins for CIFAR-10 as folders of images."""
     import numpy as np
-    import timm
-    import torch
     from PIL import Image
-    from safetensors.torch import save_file
 
     rng = np.random.default_rng(0)
     for split, count in (("train", 24), ("test", 4)):
@@ -91,6 +88,15 @@ def pictures(folder: Path) -> list[str]:
             for index in range(count):
                 pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / split / label / f"{index}.png")
+
+
+def pictures(folder: Path) -> list[str]:
+    """Stand-ins for CIFAR-10, and for the weights of DeiT-tiny."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    paint(folder)
     torch.manual_seed(0)
     model = timm.create_model("deit_tiny_patch16_224")
     halves = {name: tensor.half() for name, tensor in model.state_dict().items()}
@@ -98,6 +104,24 @@ def pictures(folder: Path) -> list[str]:
     return [
         f"model.checkpoint={folder / 'deit.safetensors'}",
         "model.adapter.image_size=32",
+        *_used(folder),
+    ]
+
+
+def small_pictures(folder: Path) -> list[str]:
+    """Stand-ins for CIFAR-10, and random weights for the ResNet."""
+    paint(folder)
+    return [
+        "model.checkpoint=cifar_resnet56",
+        "model.adapter.pretrained=false",
+        "space.depth.drop=first",
+        "search.calibration_batches=2",
+        *_used(folder),
+    ]
+
+
+def _used(folder: Path) -> list[str]:
+    return [
         f"task.train={folder / 'train'}",
         f"task.test={folder / 'test'}",
         "task.search_examples=12",
@@ -106,10 +130,23 @@ def pictures(folder: Path) -> list[str]:
     ]
 
 
+def shapes(folder: Path) -> list[str]:
+    """Fewer coloured shapes than the example draws."""
+    script = str(ROOT / "examples" / "06_beit3_vqa" / "draw.py")
+    subprocess.run([sys.executable, script, str(folder), "60", "20"], check=True)
+    files = [f"task.{name}={folder / name}.jsonl" for name in ("train", "test")]
+    return [*files, "teach.batch_size=16", "tune.batch_size=16"]
+
+
+COMPARED = ("seeds=2", "evaluations=30")
+"""Overrides of examples that compare strategies."""
+
 EXTRA = {
     "02_bert_sst2": reviews,
     "04_deit_cifar10": pictures,
     "05_llama_stories": stories,
+    "07_resnet_cifar10": small_pictures,
+    "06_beit3_vqa": shapes,
 }
 
 
@@ -118,8 +155,10 @@ def run(example: Path, folder: Path) -> None:
     name = example.parent.name
     started = time.monotonic()
     extra = EXTRA[name](folder) if name in EXTRA else []
-    command = [sys.executable, "-m", "instatune", "run", str(example)]
-    for override in (*SMALL, *extra, f"run_dir={folder / 'run'}"):
+    compared = example.read_text(encoding="utf-8").find("\ncompare:") >= 0
+    verb, small = ("compare", COMPARED) if compared else ("run", SMALL)
+    command = [sys.executable, "-m", "instatune", verb, str(example)]
+    for override in (*small, *extra, f"run_dir={folder / 'run'}"):
         command += ["--set", override]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:

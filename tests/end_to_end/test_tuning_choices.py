@@ -76,6 +76,30 @@ def test_projected_gradients_tell_how_often_they_conflict(taught, tmp_path):
     assert share == 0 or weights(tmp_path / "sum") != weights(tmp_path / "project")
 
 
+def test_networks_may_learn_what_happens_inside_of_the_largest(taught, tmp_path):
+    (tmp_path / "logits").mkdir()
+    (tmp_path / "inside").mkdir()
+    terms = {"hidden": 0.5, "relation": 1.0, "relation_heads": 4, "relation_layers": "all"}
+
+    plain = tune(taught, tmp_path / "logits", loss={"name": "in_place"})
+    inside = tune(taught, tmp_path / "inside", loss={"name": "in_place", **terms})
+
+    assert "6 steps in" in inside["tune"]["outcome"]
+    assert plain["tune"]["key"] != inside["tune"]["key"]
+    assert weights(tmp_path / "logits") != weights(tmp_path / "inside")
+
+
+def test_terms_inside_of_networks_of_weight_zero_change_nothing(taught, tmp_path):
+    (tmp_path / "default").mkdir()
+    (tmp_path / "zero").mkdir()
+
+    first = tune(taught, tmp_path / "default", loss="in_place")
+    second = tune(taught, tmp_path / "zero", loss={"name": "in_place", "hidden": 0.0})
+
+    assert first["tune"]["key"] == second["tune"]["key"]
+    assert weights(tmp_path / "default") == weights(tmp_path / "zero")
+
+
 def test_adding_gradients_up_is_the_default(taught, tmp_path):
     (tmp_path / "default").mkdir()
     (tmp_path / "named").mkdir()

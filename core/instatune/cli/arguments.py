@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 
 from instatune.plugin.manager import Plugins
+from instatune.spec.comparison.plan import ComparisonPlan
 from instatune.spec.plan import Plan
 
 STAGES = ("load", "teach", "elastic", "order", "tune", "search", "verify", "export", "report")
@@ -34,5 +35,13 @@ def plan_from(args: Namespace) -> tuple[Plan, Plugins]:
     """
     from instatune.cli.discovery import plugins_from
     from instatune.spec.resolve import prepare
+
+    return prepare(args.spec, args.overrides, find=partial(plugins_from, args))
+
+
+def comparison_from(args: Namespace) -> tuple[ComparisonPlan, Plugins]:
+    """Make the plan of the comparison that the arguments ask for; raises as :func:`plan_from`."""
+    from instatune.cli.discovery import plugins_from
+    from instatune.spec.comparison.resolve import prepare
 
     return prepare(args.spec, args.overrides, find=partial(plugins_from, args))

@@ -6,8 +6,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import cast
 
-from instatune.cli.arguments import STAGES, add_spec, plan_from
+from instatune.cli.arguments import STAGES, add_spec, comparison_from, plan_from
 from instatune.plugin.entries import StrategyEntry
+from instatune.spec.comparison.plan import ComparisonPlan
 from instatune.spec.model import Constraint
 from instatune.spec.plan import Part, Plan
 
@@ -22,11 +23,34 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print a resume, or fail with all problems."""
-    plan, _ = plan_from(args)
+    from instatune.spec.comparison.structure import is_comparison
+    from instatune.spec.loader import open_source
+
+    document = open_source(args.spec)
+    if is_comparison(document):
+        lines = comparison_resume(comparison_from(args)[0])
+    else:
+        lines = resume(plan_from(args)[0])
     print(f"{args.spec}: OK")
-    for label, text in resume(plan):
+    for label, text in lines:
         print(f"  {label:<10} {text}")
     return 0
+
+
+def comparison_resume(plan: ComparisonPlan) -> Iterator[tuple[str, str]]:
+    """The plan of a comparison in a few lines: label and text."""
+    spec = plan.spec
+    yield "benchmark", plan.benchmark.name
+    for entrant in plan.entrants:
+        predictor = f" with {entrant.predictor.name}" if entrant.predictor else ""
+        named = "" if entrant.label == entrant.strategy.name else f", called {entrant.label}"
+        base = " (baseline)" if entrant.label == plan.baseline else ""
+        yield "strategy", f"{entrant.strategy.name}{predictor}{named}{base}"
+    cells = len(plan.entrants) * len(plan.seeds)
+    yield "searches", f"{cells}, {spec.evaluations:,} evaluations each, {spec.workers} at a time"
+    if spec.constraints:
+        yield "bounds", ", ".join(_bound(name, c) for name, c in spec.constraints.items())
+    yield "run folder", str(plan.run_dir)
 
 
 def resume(plan: Plan) -> Iterator[tuple[str, str]]:

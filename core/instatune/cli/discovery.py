@@ -29,15 +29,17 @@ def plugins_from(
         PluginError: ``only_plugins`` names nothing that is installed, or strict discovery is on and
             a plugin is broken.
     """
-    return discover(disable=disable, only=_only(args), files=files, strict=_strict())
+    return discover(disable=disable, only=only(args), files=files, strict=strict())
 
 
-def _only(args: Namespace) -> tuple[str, ...] | None:
+def only(args: Namespace) -> tuple[str, ...] | None:
+    """Plugins that alone take part; None for all."""
     listed: str | None = args.only_plugins
     if listed is not None:
         return (_OWN, *(name.strip() for name in listed.split(",") if name.strip()))
     return (_OWN,) if args.no_plugins else None
 
 
-def _strict() -> bool:
+def strict() -> bool:
+    """Whether a broken plugin is an error."""
     return os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no", "off")

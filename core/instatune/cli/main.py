@@ -19,6 +19,11 @@ from instatune.errors import InstatuneError
 
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("run", "run", "run a spec, or continue where it stopped"),
+    (
+        "compare",
+        "compare",
+        "compare search strategies on a benchmark, or continue where it stopped",
+    ),
     ("check", "check", "check a spec without loading the model, in less than a second"),
     ("explain", "explain", "print the resolved spec and who stands behind each name"),
     (
@@ -32,6 +37,11 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
         "list components, their distributions, and plugins that could not be loaded",
     ),
     ("new-plugin", "new_plugin", "write a complete package for a plugin of your own"),
+    (
+        "import",
+        "import_",
+        "turn results of another tool into a table to compare strategies on",
+    ),
     ("schema", "schema", "print the JSON Schema of specs, for editors"),
 )
 """Name, module in this package, and help of each command."""
@@ -43,10 +53,11 @@ exit codes:
   1    a bug in instatune or in a plugin
   2    something to mend: the command, the spec, the data, the disk
   3    a plugin is missing or misbehaves
-  130  interrupted; a run continues with the same command
+  130  interrupted; a run or comparison continues with the same command
 """
 BUG = 1
 INTERRUPTED = 130
+_RESUMABLE = ("run", "compare")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -139,7 +150,7 @@ def _bug(error: Exception, args: argparse.Namespace) -> int:
 
 
 def _interrupted(args: argparse.Namespace) -> int:
-    hint = "; run the same command again to continue" if args.command == "run" else ""
+    hint = "; run the same command again to continue" if args.command in _RESUMABLE else ""
     print(f"\ninterrupted{hint}", file=sys.stderr)
     return INTERRUPTED
 

@@ -41,6 +41,7 @@ _USES = {
     "executors": "executor: $name",
     "reporters": "reporters: [console, $name]",
     "exporters": "exporters: [folder, $name]",
+    "benchmarks": "benchmark: $name  # of a comparison, see instatune compare --help",
 }
 """How a spec uses a component of each kind."""
 

@@ -49,7 +49,8 @@ def lines(title: str, found: Profile) -> Iterator[str]:
     yield ""
     yield from _table([("gene", "choices"), *(_genes(choices) for choices in found.choices)])
     yield ""
-    head = ("network", f"MACs at {found.tokens} tokens", "parameters", "float32")
+    work = "MACs" if found.tokens == 1 else f"MACs at {found.tokens} tokens"
+    head = ("network", work, "parameters", "float32")
     sizes = [
         (n.name, _scaled(n.macs), _scaled(n.parameters), f"{n.size_bytes / 2**20:,.1f} MiB")
         for n in found.networks

@@ -11,7 +11,8 @@ HELP = "print the JSON Schema of specs, for editors"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the file to write."""
+    """Add the kind of document, and the file to write."""
+    parser.add_argument("--compare", action="store_true", help="of comparisons rather than of runs")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write to a file instead")
 
 
@@ -19,9 +20,11 @@ def run(args: Namespace) -> int:
     """Print or write the schema."""
     from instatune.cli.discovery import plugins_from
     from instatune.files import write_json
+    from instatune.spec.comparison import schema as comparison
     from instatune.spec.schema import schema
 
-    made = schema(plugins_from(args))
+    plugins = plugins_from(args)
+    made = comparison.schema(plugins) if args.compare else schema(plugins)
     if args.output is None:
         print(json.dumps(made, indent=1, ensure_ascii=False))
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from instatune.interfaces.adapter import Adapter, Batch
+from instatune.interfaces.benchmark import Arena, Benchmark
 from instatune.interfaces.dimension import Damage, Dimension
 from instatune.interfaces.evaluation import Evaluation, Measurement
 from instatune.interfaces.executor import Executor
@@ -13,7 +14,13 @@ from instatune.interfaces.predictor import Prediction, Predictor
 from instatune.interfaces.quantizer import Quantizer
 from instatune.interfaces.reporter import Progress, Reporter
 from instatune.interfaces.sampler import Draw, Gauge, Role, Sampler
-from instatune.interfaces.schedule import LossWeights, Moment, Schedule
+from instatune.interfaces.schedule import (
+    InnerTerm,
+    LossWeights,
+    Moment,
+    RelationLayers,
+    Schedule,
+)
 from instatune.interfaces.strategy import Aim, Limit, Problem, Strategy
 from instatune.interfaces.summary import AimInfo, CurvePoint, Row, Summary, Trace
 from instatune.interfaces.task import Example, Features, Splits, Task
@@ -32,6 +39,7 @@ INTERFACES: dict[str, type] = {
     "executors": Executor,
     "reporters": Reporter,
     "exporters": Exporter,
+    "benchmarks": Benchmark,
 }
 """The abstract class that a component of each kind implements."""
 
@@ -40,8 +48,10 @@ __all__ = [
     "Adapter",
     "Aim",
     "AimInfo",
+    "Arena",
     "Batch",
     "Bench",
+    "Benchmark",
     "CurvePoint",
     "Damage",
     "Dimension",
@@ -53,6 +63,7 @@ __all__ = [
     "Exporter",
     "Features",
     "Gauge",
+    "InnerTerm",
     "Limit",
     "LossWeights",
     "Measurement",
@@ -66,6 +77,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Quantizer",
+    "RelationLayers",
     "Reporter",
     "Role",
     "Row",

@@ -22,12 +22,23 @@ class Adapter(ABC):
     """Loads a family of models and says where things are in them.
 
     Elasticity, ordering, counting, extraction and saving are core's work, an adapter describes.
-    Calls come in this order: ``processor`` and ``load``, then ``describe``; ``logits`` at any time.
+    Calls come in this order: ``serve``, then ``processor`` and ``load``, then ``describe``;
+    ``logits`` at any time. ``skeleton`` and what follows it come without ``serve``.
     """
 
     def __init__(self, config: Any = None) -> None:
         """Take the settings of the entry's ``config`` class (None where it has none)."""
         self.config = config
+
+    def serve(self, problem: str) -> None:  # noqa: B027
+        """Learn which kind of output is wanted, before anything is loaded.
+
+        The default does nothing, as befits an adapter with one kind of head.
+
+        Args:
+            problem: As in :attr:`TaskEntry.problem`; one of the entry's ``problems``, if it names
+                any.
+        """
 
     @abstractmethod
     def load(self, checkpoint: str, n_outputs: int, generator: torch.Generator) -> nn.Module:
@@ -55,7 +66,9 @@ class Adapter(ABC):
     def logits(self, model: nn.Module, batch: Batch) -> Tensor:
         """Run the model, full or sliced: ``[examples, outputs]``.
 
-        Language models give ``[examples, tokens, words]``, and 0 where a token is padding.
+        What answers at each token gives ``[examples, tokens, outputs]``, and 0 at padding: so the
+        distance of two networks is 0 there. Language models also take inputs with one more axis,
+        ``[examples, choices, tokens]``, and give ``[examples, choices, tokens, words]``.
         """
 
     @abstractmethod

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from instatune.space import Anatomy, Gene, Stack
+    from instatune.space import Anatomy, Automatic, Gene, Stack
 
 Damage: TypeAlias = "Callable[[tuple[int, ...]], float]"
 """Loss of the model with only these layers kept, on a fixed probe of training examples."""
@@ -32,6 +32,15 @@ class Dimension(ABC):
         """
 
     @property
+    def automatic(self) -> Automatic | None:
+        """What the values of its width genes shall be read off importance by. Default: nothing.
+
+        Where it is given, the choices that ``genes`` makes stand in for the final ones until the
+        units are ordered.
+        """
+        return None
+
+    @property
     def needs_probe(self) -> bool:
         """Whether ``priority`` calls ``damage``, which costs forward passes. Default: no."""
         return False
@@ -39,7 +48,7 @@ class Dimension(ABC):
     def priority(self, stack: Stack, damage: Damage) -> tuple[int, ...]:
         """Order the layers of a stack from the last to be dropped to the first.
 
-        Asked of dimensions whose entry has ``effect="depth"``. The default is the paper's: keep the
-        first layers.
+        Asked of dimensions whose entry has ``effect="depth"``. Layers that the stack requires must
+        come first. The default is the paper's: keep the first layers.
         """
-        return tuple(range(stack.layers))
+        return stack.first_layers

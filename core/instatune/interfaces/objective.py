@@ -34,6 +34,10 @@ class Bench(Protocol):
     def task(self) -> Task:
         """The task, for scores."""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, by index; empty where there are none."""
+
     def outputs(self, architecture: Architecture) -> Iterator[tuple[Tensor, Batch]]:
         """Run a sub-network over the split: logits and batch, one batch after the other.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
+    from instatune.interfaces.comparison import Comparison
     from instatune.interfaces.summary import Summary
 
 
@@ -72,6 +73,13 @@ class Reporter(ABC):  # noqa: B024 - every method is optional
 
     def finished(self, summary: Summary) -> tuple[Path, ...]:
         """The results are there; write them. Returns the files written."""
+        return ()
+
+    def compared(self, comparison: Comparison) -> tuple[Path, ...]:
+        """Strategies were compared; write what came out. Returns the files written.
+
+        A comparison ends with this instead of :meth:`finished`.
+        """
         return ()
 
     def failed(self, error: BaseException) -> None:

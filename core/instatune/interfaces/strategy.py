@@ -67,6 +67,9 @@ class Problem:
         budget: Distinct networks that will be measured in all.
         exact: For each exact objective a function ``Genotypes [rows, genes] -> [rows]``.
         make_predictor: Makes a fresh predictor for a seed; None unless the spec names one.
+        initial: Networks that every strategy asks for before any of its own, in this order, and
+            learns from: strategies that start alike can be compared. Those that break an exact
+            limit are left out.
     """
 
     space: SearchSpace
@@ -75,6 +78,7 @@ class Problem:
     budget: int
     exact: Mapping[str, Callable[[Genotypes], NDArray[np.float64]]]
     make_predictor: Callable[[int], Predictor] | None = None
+    initial: tuple[Architecture, ...] = ()
 
     def losses(self, evaluations: Sequence[Evaluation]) -> NDArray[np.float64]:
         """Values of all aims, signs turned so that less is better, ``[rows, aims]``."""

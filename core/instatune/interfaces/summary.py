@@ -114,6 +114,7 @@ class Summary:
         extras: Further measures that rows carry in ``search`` and tables show, though the search
             did not optimise them, e.g. parameters.
         tolerance: Largest |Δlogit| that counts as exact.
+        genes: Choices by gene: the search space as it was searched.
     """
 
     title: str
@@ -137,6 +138,7 @@ class Summary:
     run_dir: Path
     extras: tuple[AimInfo, ...] = ()
     tolerance: float = 1e-4
+    genes: Mapping[str, tuple[int, ...]] = attrs.field(factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; the path becomes text."""

@@ -28,9 +28,12 @@ class Splits:
         train: To tune on.
         search: Carved from the training data; strategies and the choice of networks see only this.
         test: Looked at once, for the networks that search chose.
-        labels: Names of the classes, by index; empty where outputs are words of a language model.
+        labels: Names of the classes, by index; empty where outputs are words of a language model,
+            or a number.
         fingerprint: Changes whenever any example changes; part of every stored measurement's key.
         description: One sentence for the report: what it is and where it comes from.
+        outputs: Outputs that the model must have; None for one by label.
+        facts: Plain data that users of an exported network need, e.g. how outputs are scaled.
     """
 
     train: Sequence[Example]
@@ -39,6 +42,13 @@ class Splits:
     labels: tuple[str, ...]
     fingerprint: str
     description: str = ""
+    outputs: int | None = None
+    facts: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def n_outputs(self) -> int:
+        """What :meth:`Adapter.load` is asked for."""
+        return len(self.labels) if self.outputs is None else self.outputs
 
 
 class Task(ABC):

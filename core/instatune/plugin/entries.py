@@ -26,10 +26,11 @@ Kind: TypeAlias = Literal[
     "executors",
     "reporters",
     "exporters",
+    "benchmarks",
 ]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""All kinds, in the order in which a run meets them."""
+"""All kinds, in the order in which a run meets them; no run meets the last one."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -94,10 +95,12 @@ class AdapterEntry(Entry):
         outline: ``"module:function"`` of a light function ``(checkpoint: str) -> Anatomy | None``
             that reads the anatomy from configuration files alone, so that a spec can be checked
             against the real model without torch. None, or a result of None: not possible.
+        problems: Kinds of output that it serves, as in :attr:`TaskEntry.problem`; empty for any.
     """
 
     model_types: tuple[str, ...] = ()
     outline: str | None = None
+    problems: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -117,9 +120,11 @@ class OrderingEntry(Entry):
 
     Attributes:
         needs_gradients: Whether it reads gradients of the teacher on training batches.
+        gives_importance: Whether it scores units; False where it leaves them as they are.
     """
 
     needs_gradients: bool = False
+    gives_importance: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -163,12 +168,16 @@ class StrategyEntry(Entry):
     """A search strategy.
 
     Attributes:
+        min_objectives: The fewest objectives that it makes sense for.
         max_objectives: The most objectives that it handles; None for any number.
         needs_predictor: Whether ``search.predictor`` must be given.
+        needs_std: Whether that predictor must know its uncertainty (``gives_std``).
     """
 
+    min_objectives: int = 1
     max_objectives: int | None = None
     needs_predictor: bool = False
+    needs_std: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -196,6 +205,8 @@ class ObjectiveEntry(Entry):
         label: Name for people, e.g. in plots.
         bounds: The best thinkable value and one that is no better than nothing, for scaling the
             hypervolume; None for exact objectives (0 and the full model's value) or if unknown.
+        problems: Kinds of output that it can measure, as in :attr:`TaskEntry.problem`; empty for
+            any.
     """
 
     goal: Literal["min", "max"]
@@ -203,6 +214,7 @@ class ObjectiveEntry(Entry):
     cost: Literal["exact", "dataset", "device"]
     label: str = ""
     bounds: tuple[float, float] | None = None
+    problems: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -210,7 +222,8 @@ class TaskEntry(Entry):
     """A task with its data.
 
     Attributes:
-        problem: Kind of output: ``"classification"``, ``"regression"``, ``"causal_lm"``, ...
+        problem: Kind of output, any word that adapters name too: ``"classification"``,
+            ``"regression"``, ``"token_classification"``, ``"causal_lm"``, ``"multiple_choice"``.
         licence: Licence of the data that it ships or loads, in words.
     """
 
@@ -239,6 +252,20 @@ class ExporterEntry(Entry):
     loadable: bool = False
 
 
+@attrs.frozen(kw_only=True)
+class BenchmarkEntry(Entry):
+    """A space whose networks can be measured, to compare strategies on.
+
+    Attributes:
+        licence: Licence of the measurements that it ships or reads, in words.
+        inline: Whether it is to be opened once only, in the main process, however many workers a
+            comparison has: because it holds a large model, for example.
+    """
+
+    licence: str = ""
+    inline: bool = False
+
+
 ENTRY_TYPES: dict[Kind, type[Entry]] = {
     "adapters": AdapterEntry,
     "dimensions": DimensionEntry,
@@ -253,6 +280,7 @@ ENTRY_TYPES: dict[Kind, type[Entry]] = {
     "executors": ExecutorEntry,
     "reporters": ReporterEntry,
     "exporters": ExporterEntry,
+    "benchmarks": BenchmarkEntry,
 }
 """The entry that each hook yields. The hook of a kind is ``instatune_<kind>``."""
 

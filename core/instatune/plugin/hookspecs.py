@@ -17,6 +17,7 @@ import pluggy
 from instatune.plugin.entries import (
     ENTRY_TYPES,
     AdapterEntry,
+    BenchmarkEntry,
     DimensionEntry,
     ExecutorEntry,
     ExporterEntry,
@@ -276,5 +277,23 @@ def instatune_exporters() -> Iterable[ExporterEntry]:
 
     Returns:
         Entries whose ``target`` implements :class:`instatune.interfaces.Exporter`.
+    """
+    return ()
+
+
+@hookspec
+def instatune_benchmarks() -> Iterable[BenchmarkEntry]:
+    """Offer spaces whose networks can be measured, to compare strategies on.
+
+    Example:
+        >>> from instatune.plugin import hookimpl
+        >>> from instatune.plugin.entries import BenchmarkEntry
+        >>> @hookimpl
+        ... def instatune_benchmarks():
+        ...     yield BenchmarkEntry(name="nas_macro", target="my_plugin.macro:Macro",
+        ...                          licence="MIT", summary="all 6,561 networks of a macro space")
+
+    Returns:
+        Entries whose ``target`` implements :class:`instatune.interfaces.Benchmark`.
     """
     return ()

@@ -9,7 +9,7 @@ import attrs
 
 from instatune.interfaces import CurvePoint, Summary
 from instatune.report.findings import Findings
-from instatune.report.numbers import Format, format_of, heading
+from instatune.report.numbers import Format, heading
 from instatune.report.plots.scale import span_of
 
 SERIES = {
@@ -86,7 +86,7 @@ def hypervolume_chart(summary: Summary) -> LineChart | None:
 def curve_chart(summary: Summary, found: Findings) -> LineChart | None:
     """Collect the training curves; None without any."""
     names = [*SERIES, *dict.fromkeys(p.series for p in summary.curves if p.series not in SERIES)]
-    form = _form_of_curves(summary, found)
+    form = Format(factor=100.0, unit="%", digits=1)
     lines = tuple(_curve(summary.curves, name, form) for name in names)
     lines = tuple(line for line in lines if line.points)
     if not lines:
@@ -96,16 +96,8 @@ def curve_chart(summary: Summary, found: Findings) -> LineChart | None:
         x_span=(0.0, max(x for line in lines for x, _ in line.points) * 1.02 or 1.0),
         y_span=span_of([y for line in lines for _, y in line.points]),
         x_title="epochs",
-        y_title=heading(found.score.label if found.score else "accuracy", form) + ", search split",
+        y_title=heading("accuracy", form) + ", search split",  # whatever the search is for
     )
-
-
-def _form_of_curves(summary: Summary, found: Findings) -> Format:
-    score = found.score
-    if score is None:
-        return Format(digits=3)
-    known = found.formats[score.name]
-    return known if known.unit else format_of(score, [point.value for point in summary.curves])
 
 
 def _curve(curves: tuple[CurvePoint, ...], name: str, form: Format) -> Line:

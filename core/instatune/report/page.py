@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from instatune.interfaces import Summary
 from instatune.report.findings import findings
-from instatune.report.markup import Markup, element, join
+from instatune.report.markup import Markup, Node, element, join
 from instatune.report.sections.architectures import architectures
 from instatune.report.sections.cost import cost
 from instatune.report.sections.details import details
@@ -42,21 +42,30 @@ def page(summary: Summary) -> str:
         loading(summary, found),
         details(summary),
     )
-    body = element(
-        "body", opening(summary, found), main, _footer(), element("script", _asset("page.js"))
-    )
-    return "<!DOCTYPE html>\n" + element("html", _head(summary), body, lang="en") + "\n"
+    return document(summary.title, opening(summary, found), main)
 
 
-def _head(summary: Summary) -> Markup:
+def document(title: str, *content: Node, styles: tuple[str, ...] = ()) -> str:
+    """Write a complete HTML document in the style of instatune.
+
+    Args:
+        title: Of the window.
+        content: Header and main part.
+        styles: Further style sheets, names of files among the assets.
+    """
+    body = element("body", content, _footer(), element("script", _asset("page.js")))
+    return "<!DOCTYPE html>\n" + element("html", _head(title, styles), body, lang="en") + "\n"
+
+
+def _head(title: str, styles: tuple[str, ...]) -> Markup:
     return element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{summary.title} · instatune"),
-        element("style", _asset("page.css")),
+        element("title", f"{title} · instatune"),
+        element("style", [_asset(name) for name in ("page.css", *styles)]),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from instatune.space.anatomy import Anatomy, Attention, Attribute, Cut, Group, Stack, Work
 from instatune.space.architecture import Architecture
+from instatune.space.automatic import Automatic
 from instatune.space.gene import Gene
 from instatune.space.polynomial import Polynomial, Term
 from instatune.space.search_space import SearchSpace
@@ -13,6 +14,7 @@ __all__ = [
     "Architecture",
     "Attention",
     "Attribute",
+    "Automatic",
     "Cut",
     "Gene",
     "Group",

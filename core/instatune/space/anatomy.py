@@ -10,6 +10,8 @@ is a *cut*. Keeping k units of a group keeps the first k units along every one o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 
@@ -105,6 +107,22 @@ class Stack:
     count_attributes: tuple[str, ...] = ()
     required: tuple[int, ...] = ()
 
+    @property
+    def fewest(self) -> int:
+        """The smallest number of layers that can be kept."""
+        return max(1, len(set(self.required)))
+
+    def required_first(self, order: Iterable[int]) -> tuple[int, ...]:
+        """The same order with the required layers before all others."""
+        layers = tuple(order)
+        must = [layer for layer in layers if layer in self.required]
+        return (*must, *(layer for layer in layers if layer not in self.required))
+
+    @property
+    def first_layers(self) -> tuple[int, ...]:
+        """Order of layers by which the first ones stay, after those that must."""
+        return self.required_first(range(self.layers))
+
 
 @attrs.frozen
 class Work:
@@ -130,11 +148,14 @@ class Attention:
         group: Group of the heads.
         unit: Size of one head (of all query heads of one unit).
         home: Stack and layer of the product, where its group is shared by several layers.
+        projections: Modules whose outputs ``[examples, tokens, width]`` are queries, keys and
+            values, or one that gives all three side by side; empty where they cannot be told.
     """
 
     group: str
     unit: int
     home: tuple[str, int] | None = None
+    projections: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -107,6 +107,9 @@ class SearchSection:
         baselines: Also measure the baselines of the report, random search at equal budget included.
         export_limit: Most networks of the front to export; they are spread evenly over it.
         max_failures: Failed measurements that are tolerated.
+        calibration_batches: Training batches, of the size of ``tune``, on which each sub-network
+            takes statistics of its own for its batch normalisations before it is scored or
+            exported; 0 leaves those of training. Nothing where a model has none.
     """
 
     strategy: Component = attrs.field(factory=lambda: Component(name="linas"))
@@ -118,6 +121,7 @@ class SearchSection:
     baselines: bool = True
     export_limit: int = attrs.field(default=12, validator=ge(1))
     max_failures: int = attrs.field(default=0, validator=ge(0))
+    calibration_batches: int = attrs.field(default=8, validator=ge(0))
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +164,8 @@ class PluginsSection:
     files: tuple[str, ...] = ()
 
 
-def _folder_name(spec: Spec, attribute: attrs.Attribute[str], value: str) -> None:
+def folder_name(spec: Any, attribute: attrs.Attribute[str], value: str) -> None:
+    """Validate a name that folders get, too."""
     if not value.strip() or value[0] == "." or not value.isprintable() or set(value) & set("/\\:"):
         raise ValueError(
             "must be fit for a folder: not empty, no slash, backslash or colon, no leading dot"
@@ -181,7 +186,7 @@ class Spec:
     """
 
     spec: Literal[1]
-    name: str = attrs.field(validator=_folder_name)
+    name: str = attrs.field(validator=folder_name)
     run_dir: str | None = None
     seed: int = attrs.field(default=0, validator=ge(0))
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -128,7 +128,7 @@ class Outliner:
 def _search_space(anatomy: Anatomy, genes: Sequence[Gene]) -> SearchSpace:
     return SearchSpace(
         genes=tuple(genes),
-        priority={stack.name: tuple(range(stack.layers)) for stack in anatomy.stacks},
+        priority={stack.name: stack.first_layers for stack in anatomy.stacks},
         full_units={group.name: group.units for group in anatomy.groups},
     )
 

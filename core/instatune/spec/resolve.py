@@ -44,7 +44,7 @@ def prepare(
         PluginError: A plugin is broken that the check cannot do without.
     """
     document = overriding.apply(open_source(source), overrides)
-    section = _plugins_section(document)
+    section = plugins_section(document)
     plugins = find(disable=section.disable, files=section.files)
     return plan(document, plugins), plugins
 
@@ -59,12 +59,12 @@ def plan(source: Source, plugins: Plugins, overrides: Iterable[str] = ()) -> Pla
     problems += [
         *found.problems,
         *misfits(found.parts, document, plugins),
-        *_broken_files(document, plugins),
+        *broken_files(document, plugins),
         *trouble,
         *misfit,
     ]
     if problems or spec is None or checkpoint is None:
-        raise SpecError(_in_order(problems), document.source)
+        raise SpecError(in_order(problems), document.source)
     return assemble(spec, found.parts, found.limits, checkpoint, outline)
 
 
@@ -128,15 +128,15 @@ def _outline(
     return space, outliner.problems
 
 
-def _broken_files(document: Document, plugins: Plugins) -> Iterator[Problem]:
-    """Plugin files that the spec asks for but that could not be loaded."""
-    for index, file in enumerate(_plugins_section(document).files):
+def broken_files(document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """Plugin files that the document asks for but that could not be loaded."""
+    for index, file in enumerate(plugins_section(document).files):
         for broken in plugins.broken:
             if broken.entry_point == str(File(file)):  # "./x.py" is spelled "x.py" there
                 yield document.problem(("plugins", "files", index), broken.reason)
 
 
-def _plugins_section(document: Document) -> PluginsSection:
+def plugins_section(document: Document) -> PluginsSection:
     """The section ``plugins``, as far as it can be read: mistakes in it are told by ``plan``."""
     written = document.data.get("plugins", {})
     try:
@@ -145,6 +145,6 @@ def _plugins_section(document: Document) -> PluginsSection:
         return PluginsSection()
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
+def in_order(problems: list[Problem]) -> list[Problem]:
     """By line; those without one come last, in the order of their discovery."""
     return sorted(problems, key=lambda problem: problem.line or sys.maxsize)

@@ -32,7 +32,7 @@ def schema(plugins: Plugins) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"instatune spec, version {VERSION}",
         **_section(Spec, (), plugins),
-        "$defs": {kind: _component(kind, plugins) for kind in used},
+        "$defs": {kind: component_of(kind, plugins) for kind in used},
     }
 
 
@@ -64,8 +64,8 @@ def _place(field: attrs.Attribute[Any], path: Path, plugins: Plugins) -> Schema:
     return of_field(field)
 
 
-def _component(kind: Kind, plugins: Plugins) -> Schema:
-    """A component: its name alone, or a mapping of name and settings."""
+def component_of(kind: Kind, plugins: Plugins) -> Schema:
+    """A component of a kind: its name alone, or a mapping of name and settings."""
     offers = plugins[kind].offers()
     alone = [offer.entry.name for offer in offers if not _required(offer.entry)]
     forms: list[Schema] = [{"enum": _distinct(alone)}] if alone else []

@@ -39,8 +39,13 @@ def as_data(spec: Spec) -> dict[str, Any]:
 
 def as_yaml(spec: Spec) -> str:
     """The spec as YAML that reads back to it."""
+    return dump(as_data(spec))
+
+
+def dump(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML, by the rules that it is read back by."""
     text: str = yaml.dump(
-        as_data(spec),
+        dict(data),
         Dumper=StrictDumper,
         sort_keys=False,
         allow_unicode=True,

@@ -93,7 +93,9 @@ def _version_problem(document: Document) -> Problem | None:
     version = document.data.get("spec")
     if type(version) is int and version == VERSION:
         return None
-    if "spec" not in document.data:
+    if "spec" not in document.data and "compare" in document.data:
+        message = "is missing: this is a comparison; run it with `instatune compare`"
+    elif "spec" not in document.data:
         message = f"is missing; write 'spec: {VERSION}', the version of this format"
     elif type(version) is not int:
         message = f"expected the version of the format, got {describe(version)}; write {VERSION}"

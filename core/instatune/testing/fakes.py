@@ -74,7 +74,14 @@ def anatomy(sizes: TinySizes | None = None) -> Anatomy:
             for name, shape in shapes.items()
             if len(shape) == 2 and not name.startswith("embed")
         ),
-        attentions=tuple(Attention(f"heads.{i}", sizes.head) for i in layers),
+        attentions=tuple(
+            Attention(
+                f"heads.{i}",
+                sizes.head,
+                projections=tuple(f"layers.{i}.{name}" for name in ("query", "key", "value")),
+            )
+            for i in layers
+        ),
         tokens=8,
         max_tokens=sizes.tokens,
     )
@@ -136,7 +143,7 @@ class Landscape:
             aims=aims[:objectives],
             budget=budget,
             exact={"macs": self.macs},
-            make_predictor=partial(LeastSquares, None) if with_predictor else None,
+            make_predictor=partial(UnsureLeastSquares, None) if with_predictor else None,
         )
 
     def macs(self, genotypes: Genotypes) -> NDArray[np.float64]:
@@ -178,7 +185,9 @@ class LeastSquares(Predictor):
     def fit(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
         """Solve the normal equations with a little damping."""
         wide = self._wide(x)
-        self._weights = np.linalg.solve(wide.T @ wide + 1e-3 * np.eye(wide.shape[1]), wide.T @ y)
+        self._inverse = np.linalg.inv(wide.T @ wide + 1e-3 * np.eye(wide.shape[1]))
+        self._weights = self._inverse @ wide.T @ y
+        self._error = float(np.std(y - wide @ self._weights) + 1e-3 * np.std(y))
 
     def predict(self, x: NDArray[np.float64]) -> Prediction:
         """Evaluate the linear form."""
@@ -187,6 +196,16 @@ class LeastSquares(Predictor):
     @staticmethod
     def _wide(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.hstack([x, np.ones((len(x), 1))])
+
+
+class UnsureLeastSquares(LeastSquares):
+    """Linear regression that knows its standard error, for strategies that need that too."""
+
+    def predict(self, x: NDArray[np.float64]) -> Prediction:
+        """Be unsure about choices that were seen rarely."""
+        wide = self._wide(x)
+        leverage = np.maximum(((wide @ self._inverse) * wide).sum(axis=1), 0.0)
+        return Prediction(super().predict(x).mean, self._error * np.sqrt(leverage))
 
 
 def _width(name: str, choices: tuple[int, ...], layer: int) -> Gene:

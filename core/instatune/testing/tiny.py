@@ -228,6 +228,11 @@ class TinyBench:
         """The anatomy of the super-network."""
         return self.supernet.anatomy
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the three classes."""
+        return ("zero", "one", "two")
+
     def outputs(self, architecture: Architecture) -> Iterator[tuple[Tensor, Batch]]:
         """Run a sub-network over the split."""
         self.ran.append(architecture)

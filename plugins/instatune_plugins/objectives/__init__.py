@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import attrs
 from attrs.validators import ge, optional
@@ -22,9 +23,20 @@ class MacsConfig:
     tokens: int | None = attrs.field(default=None, validator=optional(ge(1)))
 
 
+@attrs.frozen(kw_only=True)
+class CorrelationConfig:
+    """Settings of ``correlation``.
+
+    Attributes:
+        method: Pearson's r, Spearman's rho, or the mean of both, as GLUE reports for STS-B.
+    """
+
+    method: Literal["mean", "pearson", "spearman"] = "mean"
+
+
 @hookimpl
 def instatune_objectives() -> Iterator[ObjectiveEntry]:
-    """Offer accuracy, multiply-accumulates and parameters."""
+    """Offer scores of data, multiply-accumulates and parameters."""
     yield ObjectiveEntry(
         name="accuracy",
         target="instatune_plugins.objectives.accuracy:Accuracy",
@@ -33,6 +45,27 @@ def instatune_objectives() -> Iterator[ObjectiveEntry]:
         label="accuracy",
         bounds=(1.0, 0.0),
         summary="score of the task, a fraction, with its standard error",
+    )
+    yield ObjectiveEntry(
+        name="entity_f1",
+        target="instatune_plugins.objectives.entity_f1:EntityF1",
+        goal="max",
+        cost="dataset",
+        label="entity F1",
+        bounds=(1.0, 0.0),
+        problems=("token_classification",),
+        summary="F1 of whole entities, exact spans, for BIO and BIOES tags",
+    )
+    yield ObjectiveEntry(
+        name="correlation",
+        target="instatune_plugins.objectives.correlation:Correlation",
+        config=CorrelationConfig,
+        goal="max",
+        cost="dataset",
+        label="correlation",
+        bounds=(1.0, 0.0),
+        problems=("regression",),
+        summary="Pearson's and Spearman's correlation of a regression with its targets",
     )
     yield ObjectiveEntry(
         name="macs",

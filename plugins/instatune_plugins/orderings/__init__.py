@@ -47,6 +47,7 @@ def instatune_orderings() -> Iterator[OrderingEntry]:
     yield OrderingEntry(
         name="none",
         target="instatune_plugins.orderings.none:Unordered",
+        gives_importance=False,
         summary="order of the checkpoint, as in the InstaTune paper",
     )
     yield OrderingEntry(

@@ -87,6 +87,7 @@ class _Ear:
     def _without_padding(self, x: Tensor) -> Tensor:
         """``[positions, features]``; what the batch masks is left out where shapes agree."""
         mask = self.batch.get("attention_mask")
+        mask = None if mask is None else mask.flatten(0, -2)  # choices of an example are rows
         if mask is not None and x.shape[:-1] == mask.shape:
             return x[mask.bool()]
         return x.reshape(-1, x.shape[-1])

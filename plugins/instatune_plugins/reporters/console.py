@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console as RichConsole
 from rich.text import Text
@@ -17,6 +18,9 @@ from instatune_plugins.reporters.bar import Bar
 from instatune_plugins.reporters.lines import Lines
 from instatune_plugins.reporters.pace import plain_duration
 from instatune_plugins.reporters.results import WIDTH, results
+
+if TYPE_CHECKING:
+    from instatune.interfaces.comparison import Comparison
 
 
 class Display(Protocol):
@@ -86,11 +90,23 @@ class Console(Reporter):
 
     def finished(self, summary: Summary) -> tuple[Path, ...]:
         """Write the results to stdout and say where they lie."""
+        self._write(results, summary)
+        return ()
+
+    def compared(self, comparison: Comparison) -> tuple[Path, ...]:
+        """Write the standings to stdout and say where the results lie."""
+        from instatune.report.comparison import contest
+        from instatune_plugins.reporters.standings import standings
+
+        self._write(standings, contest(comparison))
+        return ()
+
+    def _write(self, text: Callable[..., str], result: object) -> None:
         self._display.close()
         if self.config.table:
             sys.stdout.write(
-                results(
-                    summary,
+                text(
+                    result,
                     width=min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns),
                     colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
                     utf8=(sys.stdout.encoding or "").lower().startswith("utf"),
@@ -99,7 +115,6 @@ class Console(Reporter):
             sys.stdout.flush()
         page = self.run_dir / "report" / "index.html"
         self._print(Text(f"results: {shown(page if page.exists() else self.run_dir)}"))
-        return ()
 
     def failed(self, error: BaseException) -> None:
         """Leave the screen clean; the command line tells of the error."""

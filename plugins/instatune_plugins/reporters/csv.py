@@ -9,6 +9,7 @@ from pathlib import Path
 
 from instatune.files import write_text
 from instatune.interfaces import Measurement, Reporter, Row, Summary
+from instatune.interfaces.comparison import Comparison
 from instatune.report import Findings, findings
 from instatune.report.findings import all_rows
 from instatune.report.intervals import interval
@@ -29,6 +30,15 @@ class Csv(Reporter):
             "hypervolume.csv": hypervolume(summary),
         }
         return tuple(write_text(folder / name, text) for name, text in tables.items())
+
+    def compared(self, comparison: Comparison) -> tuple[Path, ...]:
+        """Write the tables of a comparison."""
+        from instatune.report.comparison import contest
+        from instatune_plugins.reporters.contest_tables import tables
+
+        folder = self.run_dir / self.config.folder
+        made = tables(contest(comparison))
+        return tuple(write_text(folder / name, text) for name, text in made.items())
 
 
 def networks(summary: Summary) -> str:

@@ -38,7 +38,7 @@ STYLES = {
 
 def draw_pareto(view: Pareto) -> Figure:
     """Draw score against cost."""
-    figure, axes = _axes(view.x_title, view.y_title, WIDTH, HEIGHT + 0.5)
+    figure, axes = axes_of(view.x_title, view.y_title, WIDTH, HEIGHT + 0.5)
     _cloud(axes, view.random, "#c9a24b", "measured by random search")
     _cloud(axes, view.evaluated, "#7d94ad", "measured by the search")
     plain = next((p for p in view.baselines if p.row.role == "plain"), None)
@@ -48,13 +48,13 @@ def draw_pareto(view: Pareto) -> Figure:
     _front(axes, view.test, view.joined, "front, test split, 95 % intervals")
     _baselines(axes, view.baselines)
     _limits(axes, view)
-    _legend(figure, axes)
+    legend_below(figure, axes)
     return figure
 
 
 def draw_lines(view: LineChart) -> Figure:
     """Draw a line chart."""
-    figure, axes = _axes(view.x_title, view.y_title, WIDTH, HEIGHT)
+    figure, axes = axes_of(view.x_title, view.y_title, WIDTH, HEIGHT)
     for line in reversed(view.lines):
         colour, dash = STYLES.get(line.style, STYLES["other"])
         x, y = [p[0] for p in line.points], [p[1] for p in line.points]
@@ -73,7 +73,7 @@ def draw_lines(view: LineChart) -> Figure:
             drawstyle="steps-post" if line.steps else "default",
         )
     _limits(axes, view)
-    _legend(figure, axes, backwards=True)
+    legend_below(figure, axes, backwards=True)
     return figure
 
 
@@ -85,7 +85,8 @@ def _limits(axes: Any, view: Pareto | LineChart) -> None:
     axes.set_ylim(*view.y_span)
 
 
-def _axes(x_title: str, y_title: str, width: float, height: float) -> tuple[Figure, Any]:
+def axes_of(x_title: str, y_title: str, width: float, height: float) -> tuple[Figure, Any]:
+    """Make a picture with titled axes; sizes in inches."""
     figure = Figure(
         figsize=(width, height),
         layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1),
@@ -183,7 +184,8 @@ def _arms(points: tuple[Point, ...]) -> list[list[float]]:
     ]
 
 
-def _legend(figure: Figure, axes: Any, *, backwards: bool = False) -> None:
+def legend_below(figure: Figure, axes: Any, *, backwards: bool = False) -> None:
+    """Put the legend below the axes, in the order of drawing or backwards."""
     handles, labels = axes.get_legend_handles_labels()
     labels = [_literal(label) for label in labels]
     order = -1 if backwards else 1

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from instatune.files import replacing
 from instatune.interfaces import Reporter, Summary
+from instatune.interfaces.comparison import Comparison
 from instatune.report import findings
 from instatune.report.lines import curve_chart, hypervolume_chart
 from instatune.report.pareto import pareto
@@ -37,6 +38,27 @@ class Png(Reporter):
         ):
             if lines is not None:
                 pictures[name] = draw_lines(lines)
+        return tuple(self._save(name, picture) for name, picture in pictures.items())
+
+    def compared(self, comparison: Comparison) -> tuple[Path, ...]:
+        """Draw and write the pictures of a comparison."""
+        from instatune.report.comparison import charts, contest
+        from instatune_plugins.reporters.contest_drawing import draw_bands, draw_fronts
+
+        found = contest(comparison)
+        pictures: dict[str, Figure] = {}
+        for name, view in (
+            ("hypervolume.png", charts.by_evaluations(found)),
+            ("time.png", charts.by_time(found)),
+        ):
+            if view is not None:
+                pictures[name] = draw_bands(view)
+        for name, surfaces in (
+            ("fronts.png", charts.fronts(found)),
+            ("gaps.png", charts.gaps(found)),
+        ):
+            if surfaces is not None:
+                pictures[name] = draw_fronts(surfaces)
         return tuple(self._save(name, picture) for name, picture in pictures.items())
 
     def _save(self, name: str, picture: Figure) -> Path:

@@ -55,20 +55,20 @@ def results(
     """
     found = findings(summary)
     view = table(summary, found)
-    head = textwrap.wrap(_clean(headline(summary, found)), width)
-    lines = ["", *(_style(line, "1", colour) for line in head), ""]
+    head = textwrap.wrap(clean(headline(summary, found)), width)
+    lines = ["", *(style(line, "1", colour) for line in head), ""]
     if view.front or view.baselines:
         lines += _lines(view, width, colour)
-        base = _clean(found.reference.name) if found.reference else "nothing"
+        base = clean(found.reference.name) if found.reference else "nothing"
         remark = f"± half of the 95 % interval, δ against {base}, ≈ inside the noise"
-        lines.append(_style(remark, "2", colour))
-    return _fit("\n".join(lines) + "\n", utf8)
+        lines.append(style(remark, "2", colour))
+    return fit("\n".join(lines) + "\n", utf8)
 
 
 def _lines(view: Table, width: int, colour: bool) -> list[str]:
     strips = _chosen(_strips(view), width)
     room = width - sum(strip.width + len(GAP) for strip in strips)
-    names = [_clean(line.row.name) for line in (*view.front, *view.baselines)]
+    names = [clean(line.row.name) for line in (*view.front, *view.baselines)]
     wide = max(min(room, max(map(cell_len, [*names, "network"]))), NAME)
     heads = [_join(("", "network")[i], [s.head[i] for s in strips], strips, wide) for i in (0, 1)]
     body = [
@@ -77,7 +77,7 @@ def _lines(view: Table, width: int, colour: bool) -> list[str]:
     ]
     rule = "─" * min(width, max(cell_len(line) for line in (*heads, *body)))
     count = len(view.front)
-    dim = [_style(line, "2", colour) for line in body[count:]]
+    dim = [style(line, "2", colour) for line in body[count:]]
     return [*heads, rule, *body[:count], *([rule] if body[:count] and dim else []), *dim, ""]
 
 
@@ -106,7 +106,7 @@ def _folders(lines: tuple[Line, ...]) -> Strip | None:
     parents = {str(PurePosixPath(folder).parent) + "/" for folder in folders if folder}
     parent = parents.pop() if len(parents) == 1 else ""
     cells = tuple(folder.removeprefix(parent) for folder in folders)
-    return Strip(head=("exported to", parent), cells=tuple(map(_clean, cells)), rank=3, left=True)
+    return Strip(head=("exported to", parent), cells=tuple(map(clean, cells)), rank=3, left=True)
 
 
 def _chosen(strips: list[Strip], width: int) -> list[Strip]:
@@ -135,16 +135,18 @@ def _join(name: str, texts: list[str], strips: list[Strip], wide: int) -> str:
     return GAP.join(parts).rstrip()
 
 
-def _style(text: str, code: str, colour: bool) -> str:
+def style(text: str, code: str, colour: bool) -> str:
+    """Set text in bold, dim, ... by the code of an escape sequence."""
     return f"\x1b[{code}m{text}\x1b[0m" if colour else text
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Leave out what could move the cursor."""
     return "".join(char for char in text if char.isprintable() or char == "\u00a0")
 
 
-def _fit(text: str, utf8: bool) -> str:
+def fit(text: str, utf8: bool) -> str:
+    """Write text with ASCII alone where the terminal knows no more."""
     if utf8:
         return text
     for sign, plain in _ASCII.items():

@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
-from attrs.validators import ge, gt, le, optional
+from attrs.validators import ge, gt, in_, le, optional
 
+from instatune.interfaces import RelationLayers
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import ScheduleEntry
+from instatune.plugin.settings import NEWER
+
+_NEWER = {NEWER: True}
 
 
 @attrs.frozen(kw_only=True)
-class InstaTuneConfig:
+class InnerTerms:
+    """Settings of losses whose largest network may also teach what happens inside of it.
+
+    Attributes:
+        hidden: Weight of the distance of hidden states to those of the largest network of the step,
+            layer by layer (TinyBERT); 0 leaves it out. Needs layers of one width: not together with
+            a dimension that makes hidden states narrower.
+        relation: Weight of the distance of attention relations, softmax(QQᵀ/√d) and the same of
+            keys and values, to those of the largest network (MiniLMv2); 0 leaves it out.
+        relation_heads: Heads that queries, keys and values of both networks are split into for
+            ``relation``; where these do not divide both widths, the next smaller number that does.
+        relation_layers: ``last``: the last layer of each network. ``all``: every layer that is kept
+            and the same one of the largest network.
+    """
+
+    hidden: float = attrs.field(default=0.0, validator=ge(0.0), metadata=_NEWER)
+    relation: float = attrs.field(default=0.0, validator=ge(0.0), metadata=_NEWER)
+    relation_heads: int = attrs.field(default=12, validator=ge(1), metadata=_NEWER)
+    relation_layers: RelationLayers = attrs.field(
+        default="last", validator=in_(("last", "all")), metadata=_NEWER
+    )
+
+    def inside(self) -> dict[str, Any]:
+        """The settings by the names that :class:`instatune.interfaces.LossWeights` has for them."""
+        return {field.name: getattr(self, field.name) for field in attrs.fields(InnerTerms)}
+
+
+@attrs.frozen(kw_only=True)
+class InstaTuneConfig(InnerTerms):
     """Settings of ``instatune``, the paper's Equation 1.
 
     Attributes:
@@ -44,7 +76,7 @@ class InstaTuneConfig:
 
 
 @attrs.frozen(kw_only=True)
-class InPlaceConfig:
+class InPlaceConfig(InnerTerms):
     """Settings of ``in_place``.
 
     Attributes:
@@ -55,7 +87,7 @@ class InPlaceConfig:
 
 
 @attrs.frozen(kw_only=True)
-class AlphaDivergenceConfig:
+class AlphaDivergenceConfig(InnerTerms):
     """Settings of ``alpha_divergence``.
 
     Attributes:

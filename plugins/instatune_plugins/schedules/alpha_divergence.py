@@ -39,10 +39,13 @@ class AlphaDivergence(Schedule):
         """Weights for one network; see :meth:`Schedule.weights`."""
         if role == "largest":
             return LossWeights(task=1.0)
-        return LossWeights(task=0.0, supernet=1.0, temperature=self.config.rho)
+        rho, inside = self.config.rho, self.config.inside()
+        return LossWeights(task=0.0, supernet=1.0, temperature=rho, **inside)
 
     def distance(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """``ρ²`` times the larger divergence of each example, averaged; see :meth:`Schedule`."""
+        if student.shape[-1] == 1:  # a number, of which no divergence can be told
+            return super().distance(student, teacher, temperature)
         log_q = torch.log_softmax(student.float() / temperature, dim=-1)
         log_p = torch.log_softmax(teacher.float() / temperature, dim=-1)
         low = divergence(log_p, log_q, self.config.alpha_min, self.config.clip)

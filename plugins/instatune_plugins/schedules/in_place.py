@@ -23,4 +23,5 @@ class InPlace(Schedule):
         """Weights for one network; see :meth:`Schedule.weights`."""
         if role == "largest":
             return LossWeights(task=1.0)
-        return LossWeights(task=0.0, supernet=1.0, temperature=self.config.rho)
+        rho, inside = self.config.rho, self.config.inside()
+        return LossWeights(task=0.0, supernet=1.0, temperature=rho, **inside)

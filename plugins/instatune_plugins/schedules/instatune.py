@@ -7,6 +7,9 @@ With S the super-network, S_i the sampled sub-networks, T the fine-tuned teacher
 
 Two things follow from the algebra. With γ = 0 nobody teaches S, which then learns with weight α
 only; with γ = 1 S teaches nobody. The sums are literal: no division by their number of terms.
+
+The terms ``hidden`` and ``relation`` are not of the paper: they are added for each S_i as they are,
+whatever α and γ.
 """
 
 from __future__ import annotations
@@ -27,11 +30,13 @@ class InstaTune(Schedule):
     def weights(self, moment: Moment, role: Role) -> LossWeights:
         """Weights for one network; see :meth:`Schedule.weights`."""
         alpha, gamma = self.config.alpha, self.gamma(moment.epoch)
+        largest = role == "largest"
         return LossWeights(
             task=alpha,
             teacher=(1.0 - alpha) * gamma,
-            supernet=0.0 if role == "largest" else (1.0 - alpha) * (1.0 - gamma),
+            supernet=0.0 if largest else (1.0 - alpha) * (1.0 - gamma),
             temperature=self.config.rho,
+            **({} if largest else self.config.inside()),
         )
 
     def gamma(self, epoch: int) -> float:

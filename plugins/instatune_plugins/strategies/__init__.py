@@ -3,73 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
-
-import attrs
-from attrs.validators import ge, gt, le, optional
 
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import StrategyEntry
+from instatune_plugins.strategies.draw_config import DrawConfig, RandomConfig
+from instatune_plugins.strategies.evolution_config import (
+    AgeMoeaConfig,
+    EvolutionConfig,
+    GaConfig,
+    LocalSearchConfig,
+    MoeadConfig,
+    Nsga2Config,
+    Nsga3Config,
+    RegularizedEvolutionConfig,
+)
+from instatune_plugins.strategies.library_config import CmaesConfig, NevergradConfig, TpeConfig
+from instatune_plugins.strategies.model_config import (
+    BayesConfig,
+    LinasConfig,
+    LinasPlusConfig,
+    WeakNasConfig,
+)
 
-_share = [ge(0.0), le(1.0)]
-
-
-@attrs.frozen(kw_only=True)
-class DrawConfig:
-    """How random networks are drawn; part of every strategy.
-
-    Attributes:
-        draw: ``"gene"`` draws each gene uniformly, the paper's reading; ``"network"`` draws each
-            distinct network with the same chance, which makes deep ones far more likely.
-        extremes: Measure the largest and the smallest network first. Off by default: compared with
-            a search that lacks them, most of the gain would be theirs.
-    """
-
-    draw: Literal["gene", "network"] = "gene"
-    extremes: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class RandomConfig(DrawConfig):
-    """Settings of ``random``."""
-
-
-@attrs.frozen(kw_only=True)
-class EvolutionConfig(DrawConfig):
-    """Settings that strategies with crossover and mutation share.
-
-    Attributes:
-        population: Networks in a population; budgets below five populations get smaller ones.
-        crossover: ``"uniform"`` swaps each gene with chance 1/2, ``"two_point"`` a run of genes.
-        crossover_rate: Chance that a pair of parents is crossed at all.
-        mutation_rate: Chance that a gene is drawn anew; None for the larger of 1 / genes and 0.02.
-    """
-
-    population: int = attrs.field(default=50, validator=ge(4))
-    crossover: Literal["uniform", "two_point"] = "uniform"
-    crossover_rate: float = attrs.field(default=0.9, validator=_share)
-    mutation_rate: float | None = attrs.field(default=None, validator=optional([gt(0.0), le(1.0)]))
-
-
-@attrs.frozen(kw_only=True)
-class Nsga2Config(EvolutionConfig):
-    """Settings of ``nsga2``."""
-
-
-@attrs.frozen(kw_only=True)
-class LinasConfig(EvolutionConfig):
-    """Settings of ``linas``.
-
-    Attributes:
-        inner_evaluations: Predictions in each loop: J of the paper's Algorithm 1.
-    """
-
-    inner_evaluations: int = attrs.field(default=20_000, validator=ge(1))
+__all__ = [
+    "AgeMoeaConfig",
+    "BayesConfig",
+    "CmaesConfig",
+    "DrawConfig",
+    "EvolutionConfig",
+    "GaConfig",
+    "LinasConfig",
+    "LinasPlusConfig",
+    "LocalSearchConfig",
+    "MoeadConfig",
+    "NevergradConfig",
+    "Nsga2Config",
+    "Nsga3Config",
+    "RandomConfig",
+    "RegularizedEvolutionConfig",
+    "TpeConfig",
+    "WeakNasConfig",
+]
 
 
 @hookimpl
 def instatune_strategies() -> Iterator[StrategyEntry]:
-    """Offer LINAS and the two searches that it must beat."""
+    """Offer LINAS, the searches that it must beat, and what other libraries carry."""
+    yield from _learning()
+    yield from _evolving()
+    yield from _of_libraries()
+
+
+def _learning() -> Iterator[StrategyEntry]:
+    """Strategies that fit predictors to what was measured."""
     yield StrategyEntry(
         name="linas",
         target="instatune_plugins.strategies.linas:Linas",
@@ -78,14 +64,111 @@ def instatune_strategies() -> Iterator[StrategyEntry]:
         summary="evolution on predictors, refitted after each measured population (LINAS)",
     )
     yield StrategyEntry(
+        name="linas_plus",
+        target="instatune_plugins.strategies.linas_plus:LinasPlus",
+        config=LinasPlusConfig,
+        summary="small batches of greatest expected hypervolume gain, free statistics known",
+    )
+    yield StrategyEntry(
+        name="weaknas",
+        target="instatune_plugins.strategies.weaknas:WeakNas",
+        config=WeakNasConfig,
+        needs_predictor=True,
+        summary="measures some of the random networks that refitted predictors rank first",
+    )
+    yield StrategyEntry(
+        name="bayes",
+        target="instatune_plugins.strategies.bayes:Bayes",
+        config=BayesConfig,
+        needs_predictor=True,
+        needs_std=True,
+        summary="greatest expected hypervolume improvement; wants predictor gp",
+    )
+
+
+def _evolving() -> Iterator[StrategyEntry]:
+    """Strategies that look at measurements alone."""
+    yield StrategyEntry(
         name="nsga2",
         target="instatune_plugins.strategies.nsga2:Nsga2",
         config=Nsga2Config,
         summary="evolution on measurements alone (NSGA-II)",
     )
     yield StrategyEntry(
+        name="nsga3",
+        target="instatune_plugins.strategies.nsga3:Nsga3",
+        config=Nsga3Config,
+        min_objectives=2,
+        summary="NSGA-III: keeps a network for each of many reference directions",
+    )
+    yield StrategyEntry(
+        name="unsga3",
+        target="instatune_plugins.strategies.unsga3:UNsga3",
+        config=Nsga3Config,
+        summary="U-NSGA-III: NSGA-III with tournaments, for one to many objectives",
+    )
+    yield StrategyEntry(
+        name="age_moea",
+        target="instatune_plugins.strategies.age_moea:AgeMoea",
+        config=AgeMoeaConfig,
+        min_objectives=2,
+        requires=("numba>=0.61",),
+        summary="AGE-MOEA: evolution that estimates the shape of the front",
+    )
+    yield StrategyEntry(
+        name="moead",
+        target="instatune_plugins.strategies.moead:Moead",
+        config=MoeadConfig,
+        min_objectives=2,
+        summary="MOEA/D: many weighted single objectives that help each other",
+    )
+    yield StrategyEntry(
+        name="ga",
+        target="instatune_plugins.strategies.ga:Ga",
+        config=GaConfig,
+        max_objectives=1,
+        summary="genetic algorithm for one objective",
+    )
+    yield StrategyEntry(
+        name="regularized_evolution",
+        target="instatune_plugins.strategies.regularized_evolution:RegularizedEvolution",
+        config=RegularizedEvolutionConfig,
+        summary="mutation of tournament winners, the oldest dies (AmoebaNet)",
+    )
+    yield StrategyEntry(
+        name="local_search",
+        target="instatune_plugins.strategies.local_search:LocalSearch",
+        config=LocalSearchConfig,
+        summary="neighbours of the networks that nothing beats so far",
+    )
+    yield StrategyEntry(
         name="random",
         target="instatune_plugins.strategies.random:Random",
         config=RandomConfig,
         summary="distinct random networks, the baseline of every search",
+    )
+
+
+def _of_libraries() -> Iterator[StrategyEntry]:
+    """Strategies that a library leads, one candidate after the other."""
+    yield StrategyEntry(
+        name="cmaes",
+        target="instatune_plugins.strategies.cmaes:Cmaes",
+        config=CmaesConfig,
+        max_objectives=1,
+        summary="CMA-ES on relaxed genes, for one objective",
+    )
+    yield StrategyEntry(
+        name="nevergrad",
+        target="instatune_plugins.strategies.nevergrad:Nevergrad",
+        config=NevergradConfig,
+        requires=("nevergrad>=1.0.12",),
+        summary="any optimizer of nevergrad, by its name",
+    )
+    yield StrategyEntry(
+        name="tpe",
+        target="instatune_plugins.strategies.tpe:Tpe",
+        config=TpeConfig,
+        requires=("optuna>=4.5",),
+        summary="tree-structured Parzen estimators of optuna (MOTPE)",
     )

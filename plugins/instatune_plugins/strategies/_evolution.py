@@ -1,12 +1,14 @@
-"""Vectorised NSGA-II on functions that cost next to nothing, such as predictors.
+"""Vectorised evolution on functions that cost next to nothing, such as predictors.
 
-Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002, with three turns:
-whole generations are scored in one call; no network is scored twice, for one that was dropped once
-would be dropped again; a space that is smaller than the number of scores is scored as a whole.
+NSGA-II unless another survival is given: Deb et al., "A fast and elitist multiobjective genetic
+algorithm: NSGA-II", 2002, with three turns: whole generations are scored in one call; no
+network is scored twice, for one that was dropped once would be dropped again; a space that is
+smaller than the number of scores is scored as a whole.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -36,9 +38,44 @@ class Scores:
     losses: NDArray[np.float64]
     violation: NDArray[np.float64]
 
+    def rows(self, rows: NDArray[np.int64]) -> Scores:
+        """Scores of some rows."""
+        return Scores(self.losses[rows], self.violation[rows])
+
     def order(self) -> NDArray[np.int64]:
         """Rows from best to worst."""
         return best_first(self.losses, self.violation)
+
+    def front(self) -> NDArray[np.int64]:
+        """Feasible rows that nothing beats; while none is feasible, the nearest one."""
+        feasible = np.flatnonzero(self.violation <= 0)
+        if not len(feasible):
+            return self.order()[:1]
+        return feasible[non_dominated(self.losses[feasible])]
+
+
+class Survival(ABC):
+    """Who lives on, and who of two becomes a parent. One object serves one run."""
+
+    @abstractmethod
+    def survivors(self, scores: Scores, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """At most ``count`` rows, from best to worst."""
+
+    @abstractmethod
+    def winners(self, rivals: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Winners ``[...]`` of pairs ``[2, ...]``; numbers are places among the last survivors."""
+
+
+class Crowding(Survival):
+    """NSGA-II: the first fronts, and of the last one that fits the loneliest."""
+
+    def survivors(self, scores: Scores, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """By front, then from lonely to crowded."""
+        return scores.order()[:count]
+
+    def winners(self, rivals: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """The smaller place is the better one."""
+        return np.asarray(rivals.min(axis=0))
 
 
 Score: TypeAlias = Callable[[Genotypes], Scores]
@@ -81,12 +118,14 @@ class Evolution:
         variation: How children come from parents.
         population: Survivors of each generation.
         evaluations: Networks to score in all.
+        survival: Who lives on.
     """
 
     space: SearchSpace
     variation: Variation
     population: int
     evaluations: int
+    survival: Survival = attrs.field(factory=Crowding)
 
     def run(self, start: Genotypes, score: Score, rng: np.random.Generator) -> Explored:
         """Evolve from a first generation.
@@ -104,7 +143,8 @@ class Evolution:
             children = children[: archive.room]
             numbers = archive.add(children, score(children))
             living = np.concatenate([living, numbers])
-            living = living[archive.scores(living).order()[: self.population]]
+            scores = archive.scores(living)
+            living = living[self.survival.survivors(scores, self.population, rng)]
             children = self._children(archive.genotypes[living], archive, rng)
         return archive.explored(living)
 
@@ -132,7 +172,7 @@ class Evolution:
         """Binary tournaments, crossover, mutation: about as many children as are wanted."""
         couples = (2, (self.offspring + 1) // 2)
         rivals = rng.integers(0, len(parents), (2, *couples))
-        pairs = parents[rivals.min(axis=0)]  # the better rank is the smaller number
+        pairs = parents[self.survival.winners(rivals, rng)]
         children = self.variation.cross(pairs, rng).reshape(-1, parents.shape[1])
         return self.variation.mutate(children, rng)
 

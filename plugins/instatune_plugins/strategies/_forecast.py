@@ -68,11 +68,12 @@ class Forecast:
             objective=name,
             trained_on=self.trained_on,
             tested_on=len(truth),
-            tau=_number(kendall(truth, predicted)),
-            mape=_number(mape(truth, predicted)),
+            tau=number(kendall(truth, predicted)),
+            mape=number(mape(truth, predicted)),
             note=self.landscape.models[name].note,
         )
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """A finite value; None for others, which have no place in a report."""
     return float(value) if np.isfinite(value) else None

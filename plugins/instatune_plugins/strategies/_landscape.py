@@ -1,4 +1,4 @@
-"""What LINAS searches in its inner loop: exact objectives beside predicted ones."""
+"""What is searched between two rounds of measuring: exact objectives beside predicted ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instatune.errors import PluginError
-from instatune.interfaces import Predictor, Problem
+from instatune.interfaces import Prediction, Predictor, Problem
 from instatune.space.search_space import Genotypes
 from instatune_plugins.strategies._evolution import Scores
+from instatune_plugins.strategies._memory import Memory
 
 
 @attrs.frozen
@@ -26,9 +27,32 @@ class Landscape:
     problem: Problem
     models: Mapping[str, Predictor]
 
+    @classmethod
+    def learned(cls, memory: Memory, entropy: list[int]) -> Landscape:
+        """Fit a fresh predictor to each objective that must be measured.
+
+        Args:
+            memory: At least one network.
+            entropy: What the predictors' seeds come from.
+        """
+        problem, names = memory.problem, memory.predicted_names
+        if problem.make_predictor is None:  # then all objectives are exact
+            return cls(problem, {})
+        features = problem.space.features(memory.genotypes)
+        seeds = np.random.SeedSequence(entropy).generate_state(len(names))
+        models: dict[str, Predictor] = {}
+        for name, seed in zip(names, seeds, strict=True):
+            models[name] = problem.make_predictor(int(seed))
+            models[name].fit(features, memory.values(name))
+        return cls(problem, models)
+
     def __call__(self, genotypes: Genotypes) -> Scores:
         """Score canonical genotypes ``[rows, genes]``."""
-        problem, predicted = self.problem, self.predict(genotypes)
+        return self.scored(genotypes, self.predict(genotypes))
+
+    def scored(self, genotypes: Genotypes, predicted: Mapping[str, NDArray[np.float64]]) -> Scores:
+        """Score canonical genotypes whose predictions are at hand: ``[rows]`` by objective."""
+        problem = self.problem
         columns = [
             (1.0 if aim.goal == "min" else -1.0)
             * (problem.exact[aim.name](genotypes) if aim.exact else predicted[aim.name])
@@ -46,12 +70,23 @@ class Landscape:
         Raises:
             PluginError: A predictor gave something else than one finite number per row.
         """
+        return {name: prediction.mean for name, prediction in self.predictions(genotypes).items()}
+
+    def predictions(self, genotypes: Genotypes) -> dict[str, Prediction]:
+        """Predicted values with their uncertainty, if the predictors know it, by objective.
+
+        Raises:
+            PluginError: A predictor gave something else than one finite number per row.
+        """
         if not self.models:
             return {}
         features = self.problem.space.features(genotypes)
+        answers = {name: model.predict(features) for name, model in self.models.items()}
         return {
-            name: _checked(model, name, model.predict(features).mean, len(genotypes))
-            for name, model in self.models.items()
+            name: attrs.evolve(
+                answer, mean=_checked(self.models[name], name, answer.mean, len(genotypes))
+            )
+            for name, answer in answers.items()
         }
 
 

@@ -1,12 +1,13 @@
-"""pymoo's NSGA-II for integer genes, as a pair of ask and tell on plain arrays."""
+"""pymoo's genetic algorithms for integer genes, as a pair of ask and tell on plain arrays."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from math import comb
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.crossover import Crossover
 from pymoo.core.duplicate import DuplicateElimination
 from pymoo.core.evaluator import Evaluator
@@ -16,18 +17,42 @@ from pymoo.core.problem import Problem
 from pymoo.core.repair import Repair
 from pymoo.core.termination import NoTermination
 from pymoo.problems.static import StaticProblem
+from pymoo.util.ref_dirs import get_reference_directions
 
 from instatune.space import SearchSpace
 from instatune.space.search_space import Genotypes
 from instatune_plugins.strategies._networks import keys
 from instatune_plugins.strategies._variation import Variation
 
+MakeAlgorithm: TypeAlias = Callable[..., Any]
+"""Makes one of pymoo's genetic algorithms from operators and ``pop_size``."""
+
+
+def directions(aims: int, most: int) -> NDArray[np.float64]:
+    """Evenly spread directions between the aims, ``[directions, aims]``.
+
+    The largest lattice of Das & Dennis ("Normal-boundary intersection", 1998) that has no more than
+    ``most`` points; its corners, one for each aim, are always there.
+    """
+    parts = 1
+    while aims > 1 and comb(parts + aims, aims - 1) <= most:
+        parts += 1
+    lattice = get_reference_directions("das-dennis", aims, n_partitions=parts)
+    return np.asarray(lattice, dtype=np.float64)
+
 
 class Genetic:
-    """NSGA-II that never proposes a network twice."""
+    """A genetic algorithm that never proposes a network twice."""
 
     def __init__(
-        self, *, space: SearchSpace, aims: int, variation: Variation, population: int, seed: int
+        self,
+        make: MakeAlgorithm,
+        *,
+        space: SearchSpace,
+        aims: int,
+        variation: Variation,
+        population: int,
+        seed: int,
     ) -> None:
         self.started = False
         self._known: set[bytes] = set()
@@ -39,7 +64,7 @@ class Genetic:
             xu=space.cardinalities - 1,
             vtype=int,
         )
-        self._algorithm = NSGA2(
+        self._algorithm = make(
             pop_size=population,
             sampling=Population.empty(),
             crossover=_Cross(variation),
@@ -62,7 +87,8 @@ class Genetic:
         """
         self._known = known
         children = self._algorithm.ask()
-        if children is None:
+        if children is None:  # pymoo would stop now; random networks may bring new parents
+            self._algorithm.termination.force_termination = False
             return np.zeros((0, self._problem.n_var), dtype=np.int64)
         return np.asarray(children.get("X"), dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""Random networks that are new and keep within the exact limits."""
+"""Networks to begin with: seeds, then random ones that are new and keep within the exact limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REPAIRS = 20_000  # networks looked at when limits are too narrow
 
 
 class RandomNetworks:
-    """Draws without repetition.
+    """Draws without repetition; seeds come first.
 
     Limits so narrow that rejection finds too few (all small networks, say, are rare among uniform
     ones) are met by an evolution that knows nothing but the violation.
@@ -37,6 +37,8 @@ class RandomNetworks:
         self.problem = problem
         self.config = config
         self.rng = rng
+        self._reserve: Genotypes | None = None  # what meets narrow limits, once they are known so
+        self._spent = False  # whether looking for more of it is hopeless
 
     def take(self, count: int, known: set[bytes]) -> Genotypes:
         """Draw networks.
@@ -49,7 +51,7 @@ class RandomNetworks:
             Canonical, distinct, feasible, ``[rows, genes]``; fewer than ``count`` only if no more
             can be found.
         """
-        found = self._extremes(known)
+        found = self.seeds(known)
         if len(found) < count and self.problem.space.size <= _LISTED:
             found = fresh(np.concatenate([found, self._shuffled]), known)
         elif len(found) < count:
@@ -58,14 +60,15 @@ class RandomNetworks:
 
     def draw(self, count: int) -> Genotypes:
         """Draw with repetition and without regard to limits, canonical, ``[count, genes]``."""
-        if self.config.draw == "network":
+        if self.config.over == "networks":
             return uniform_networks(self.problem.space, self.rng, count)
         return self.problem.space.sample(self.rng, count)
 
-    def _extremes(self, known: set[bytes]) -> Genotypes:
+    def seeds(self, known: set[bytes]) -> Genotypes:
+        """The initial design, then the extremes if they are asked for: new and feasible ones."""
         space = self.problem.space
-        ends = space.encode([space.largest, space.smallest] if self.config.extremes else [])
-        return fresh(self._feasible(ends), known)
+        ends = (space.largest, space.smallest) if self.config.seeds == "extremes" else ()
+        return fresh(self._feasible(space.encode([*self.problem.initial, *ends])), known)
 
     @cached_property
     def _shuffled(self) -> Genotypes:
@@ -76,18 +79,31 @@ class RandomNetworks:
         """
         networks = self._feasible(all_networks(self.problem.space))
         chance = self.rng.gumbel(size=len(networks))
-        if self.config.draw == "gene":
+        if self.config.over == "genes":
             chance += log_spellings(self.problem.space, networks)
         return networks[np.argsort(-chance, kind="stable")]
 
     def _rejected(self, found: Genotypes, count: int, known: set[bytes]) -> Genotypes:
+        if self._reserve is not None:
+            return self._reserved(found, count, known)
         size = max(256, 2 * count)
         for _ in range(_ROUNDS):
             drawn = self._feasible(self.draw(size))
             found = fresh(np.concatenate([found, drawn]), known)
             if len(found) >= count:
                 return found
-        return fresh(np.concatenate([found, self._repaired()]), known)
+        self._reserve = found[:0]
+        return self._reserved(found, count, known)
+
+    def _reserved(self, found: Genotypes, count: int, known: set[bytes]) -> Genotypes:
+        """Take from the reserve; look for more of it when it runs out."""
+        reserve = found[:0] if self._reserve is None else self._reserve
+        taken = fresh(np.concatenate([found, reserve]), known)
+        if len(taken) >= count or self._spent:
+            return taken
+        self._reserve = fresh(np.concatenate([reserve, self._repaired()]), set())
+        self._spent = len(self._reserve) == len(reserve)
+        return fresh(np.concatenate([found, self._reserve]), known)
 
     def _repaired(self) -> Genotypes:
         """Feasible networks from an evolution on the violation, shuffled."""

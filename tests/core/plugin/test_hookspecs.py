@@ -29,7 +29,7 @@ def test_there_is_a_hook_an_entry_and_an_interface_for_each_kind():
 
     assert hooks >= {f"instatune_{kind}" for kind in KINDS}
     assert set(ENTRY_TYPES) == set(interfaces.INTERFACES) == set(KINDS)
-    assert len(KINDS) == 13
+    assert len(KINDS) == 14
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -32,6 +32,7 @@ def space_of(anatomy: Anatomy, priority: tuple[int, ...]) -> SearchSpace:
             layer=group.layer,
         )
         for group in anatomy.groups
+        if group.kind in BASE
     ]
     depths = tuple(range(2, anatomy.stacks[0].layers + 1))
     genes.append(Gene(name="depth", choices=depths, effect="depth", targets=("layers",)))

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from instatune.errors import SpecError
-from instatune.plugin.entries import PredictorEntry, SamplerEntry, ScheduleEntry, StrategyEntry
+from instatune.plugin.entries import (
+    AdapterEntry,
+    PredictorEntry,
+    SamplerEntry,
+    ScheduleEntry,
+    StrategyEntry,
+    TaskEntry,
+)
 from instatune.spec.resolve import plan
 
 
@@ -53,6 +60,36 @@ def test_a_strategy_handles_only_so_many_objectives(spec, offering):
     plan({**spec, "search": {"strategy": "single"}, "objectives": ["accuracy"]}, plugins)
 
 
+def test_a_strategy_may_need_more_than_one_objective(spec, offering):
+    many = StrategyEntry(name="many", target="x:Y", summary="s", min_objectives=2)
+    plugins = offering(many)
+    single = {**spec, "search": {"strategy": "many"}, "objectives": ["accuracy"]}
+    assert complaints(single, plugins) == [
+        "spec: objectives: 1 objective, but strategy 'many' needs 2 at least; add another or use "
+        "another strategy"
+    ]
+    plan({**spec, "search": {"strategy": "many"}}, plugins)
+
+
+def test_a_strategy_may_need_a_predictor_that_knows_its_uncertainty(spec, offering):
+    cautious = StrategyEntry(
+        name="cautious", target="x:Y", summary="s", needs_predictor=True, needs_std=True
+    )
+    crystal = PredictorEntry(name="crystal", target="x:Y", summary="s")
+    bell = PredictorEntry(name="bell", target="x:Y", summary="s", gives_std=True)
+    plugins = offering(cautious, crystal, bell)
+    search = {"strategy": "cautious", "predictor": "crystal"}
+    (found,) = complaints({**spec, "search": search}, plugins)
+    assert found.startswith(
+        "spec: search.predictor: strategy 'cautious' needs a predictor that knows its uncertainty, "
+        "'crystal' does not; use "
+    )
+    assert "'bell'" in found
+    plan({**spec, "search": {**search, "predictor": "bell"}}, plugins)
+    (usual,) = complaints({**spec, "search": {"strategy": "cautious"}}, plugins)
+    assert usual.startswith("spec: search.predictor: strategy 'cautious' needs a predictor")
+
+
 def test_a_strategy_that_predicts_needs_a_predictor(spec, offering):
     guessing = StrategyEntry(name="guessing", target="x:Y", summary="s", needs_predictor=True)
     crystal = PredictorEntry(name="crystal", target="x:Y", summary="s")
@@ -96,3 +133,39 @@ def test_reporters_may_come_twice_with_different_settings(spec, plugins):
     plan({**spec, "reporters": reporters}, plugins)
     found = complaints({**spec, "reporters": ["csv", "csv"]}, plugins)
     assert found == ["spec: reporters[1]: 'csv' is given twice; remove one"]
+
+
+def test_an_adapter_that_does_not_serve_the_task_names_those_that_do(spec, offering):
+    tagging = TaskEntry(name="tagging", target="x:Y", summary="s", problem="token_classification")
+    drawing = TaskEntry(name="drawing", target="x:Y", summary="s", problem="drawing")
+    plugins = offering(tagging, drawing)
+
+    found = complaints({**spec, "task": {"name": "causal_lm", "corpus": "python_docs"}}, plugins)
+    assert found == [
+        "spec: model.adapter: adapter 'bert' is for classification, token_classification,"
+        " regression, but task 'causal_lm' is of the kind 'causal_lm'; use 'llama'"
+    ]
+    found = complaints({**spec, "task": "drawing"}, plugins)
+    assert found[0].endswith("is of the kind 'drawing'; use another adapter")
+    plan({**spec, "task": "tagging"}, plugins)
+
+
+def test_an_adapter_that_names_no_kinds_takes_any_task(spec, offering):
+    any_ = AdapterEntry(name="anything", target="x:Y", summary="s")
+    drawing = TaskEntry(name="drawing", target="x:Y", summary="s", problem="drawing")
+    model = {**spec["model"], "adapter": "anything"}
+    plan({**spec, "task": "drawing", "model": model}, offering(any_, drawing))
+
+    found = complaints({**spec, "task": "drawing"}, offering(any_, drawing))
+    assert found[0].endswith("use 'anything'")
+
+
+def test_an_objective_for_another_kind_of_output_is_refused(spec, plugins):
+    found = complaints({**spec, "objectives": ["entity_f1", "correlation", "macs"]}, plugins)
+
+    assert found == [
+        "spec: objectives[0]: objective 'entity_f1' is for token_classification, but task"
+        " 'python_docs' is of the kind 'classification'; leave it out",
+        "spec: objectives[1]: objective 'correlation' is for regression, but task 'python_docs' is"
+        " of the kind 'classification'; leave it out",
+    ]

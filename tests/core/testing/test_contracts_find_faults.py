@@ -181,6 +181,35 @@ class TestSchedules:
         test = "the_teacher_is_asked_for_when_it_has_a_weight"
         expect_fault(self.contract, Forgetful, test, "uses_teacher says no")
 
+    def test_a_largest_network_that_teaches_itself_its_hidden_states(self):
+        bad = schedule(lambda moment, role: LossWeights(task=1.0, hidden=1.0))
+
+        test = "the_largest_network_does_not_teach_itself"
+        expect_fault(self.contract, bad, test, "cannot learn from itself")
+
+    @pytest.mark.parametrize("term", ["hidden", "relation"])
+    def test_an_entry_that_hides_who_is_looked_into(self, term):
+        def weigh(moment, role):
+            return LossWeights(task=1.0, **{term: float(role != "largest")})
+
+        expect_fault(
+            self.contract,
+            schedule(weigh),
+            "the_entry_declares_who_teaches",
+            f"sampled: {term} has a weight; set needs_largest=True",
+        )
+
+    def test_what_is_compared_inside_but_not_asked_for(self):
+        class Silent(Schedule):
+            def weights(self, moment, role):
+                return LossWeights(task=1.0, relation=1.0)
+
+            def inner_terms(self, epochs):
+                return frozenset()
+
+        test = "what_is_compared_inside_of_networks_is_asked_for"
+        expect_fault(self.contract, Silent, test, "relation has a weight, but inner_terms lacks it")
+
     def test_a_distance_that_teaches_nothing(self):
         class Detached(Schedule):
             def weights(self, moment, role):
@@ -329,6 +358,10 @@ class TestStrategies:
 
         test = "all_randomness_comes_from_the_generator"
         expect_fault(self.contract, Global, test, "depend on a global generator")
+
+    def test_an_initial_design_that_is_ignored(self):
+        test = "an_initial_design_is_asked_for_first"
+        expect_fault(self.contract, Walk, test, "not those of problem.initial")
 
     def test_giving_up_after_failures(self):
         class Sulks(Walk):
@@ -677,6 +710,20 @@ class TestTinyAdapter(TinyContract):
 
 class TestAdapters:
     contract = TinyContract
+
+    def test_queries_that_are_somewhere_else(self, tmp_path):
+        class Elsewhere(tiny.TinyAdapter):
+            def describe(self, model):
+                anatomy = super().describe(model)
+                wrong = [
+                    attrs.evolve(a, projections=("layers.0.up", *a.projections[1:]))
+                    for a in anatomy.attentions
+                ]
+                return attrs.evolve(anatomy, attentions=tuple(wrong))
+
+        test = "queries_keys_and_values_are_where_the_anatomy_says"
+        message = r"'layers\.0\.up': queries, keys and values have shapes.*tokens, 16\] is right"
+        expect_fault(self.contract, Elsewhere, test, message, tmp_path)
 
     def test_an_anatomy_that_forgets_a_tensor(self, tmp_path):
         class Forgets(tiny.TinyAdapter):

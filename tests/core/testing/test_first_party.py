@@ -93,6 +93,26 @@ class TestFfn(contracts.DimensionContract):
     settings: ClassVar = {"ratio": (0.25, 0.5, 1.0)}
 
 
+class TestEveryOtherLayer(contracts.DimensionContract):
+    entry = "depth"
+    settings: ClassVar = {"stacks": {"layers": (2, 3)}, "drop": "every_other"}
+
+
+class TestAutomaticHeads(contracts.DimensionContract):
+    entry = "heads"
+    settings: ClassVar = {"auto": 3}
+
+
+class TestEmbed(contracts.DimensionContract):
+    entry = "embed"
+    settings: ClassVar = {"ratio": (0.5, 1.0)}
+
+    def anatomy(self):
+        from instatune_plugins.adapters.llama_outline import anatomy_of
+
+        return anatomy_of({"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4})
+
+
 class TestKvGroups(contracts.DimensionContract):
     entry = "kv_groups"
     settings: ClassVar = {"choices": (1, 4)}
@@ -137,6 +157,26 @@ class TestSvr(contracts.PredictorContract):
     entry = "svr"
 
 
+class TestStacked(contracts.PredictorContract):
+    entry = "stacked"
+
+
+class TestCatboost(contracts.PredictorContract):
+    entry = "catboost"
+
+
+class TestGbdt(contracts.PredictorContract):
+    entry = "gbdt"
+
+
+class TestGp(contracts.PredictorContract):
+    entry = "gp"
+
+
+class TestMlp(contracts.PredictorContract):
+    entry = "mlp"
+
+
 class TestBestOf(contracts.PredictorContract):
     entry = "best_of"
 
@@ -151,10 +191,93 @@ class TestNsga2(contracts.StrategyContract):
 
 class TestLinas(contracts.StrategyContract):
     entry = "linas"
+    settings: ClassVar = {"inner_evaluations": 500}
+
+
+class TestWeakNas(contracts.StrategyContract):
+    entry = "weaknas"
+
+
+class TestBayes(contracts.StrategyContract):
+    entry = "bayes"
+    settings: ClassVar = {"pool": 200}
+
+
+class TestNsga3(contracts.StrategyContract):
+    entry = "nsga3"
+
+
+class TestUNsga3(contracts.StrategyContract):
+    entry = "unsga3"
+
+
+class TestAgeMoea(contracts.StrategyContract):
+    entry = "age_moea"
+
+
+class TestMoead(contracts.StrategyContract):
+    entry = "moead"
+
+
+class TestGa(contracts.StrategyContract):
+    entry = "ga"
+
+
+class TestRegularizedEvolution(contracts.StrategyContract):
+    entry = "regularized_evolution"
+
+
+class TestLocalSearch(contracts.StrategyContract):
+    entry = "local_search"
+
+
+class TestCmaes(contracts.StrategyContract):
+    entry = "cmaes"
+
+
+class TestNevergrad(contracts.StrategyContract):
+    entry = "nevergrad"
+
+
+class TestTpe(contracts.StrategyContract):
+    entry = "tpe"
 
 
 class TestAccuracy(contracts.ObjectiveContract):
     entry = "accuracy"
+
+
+class TestEntityF1(contracts.ObjectiveContract):
+    entry = "entity_f1"
+
+    def bench(self):
+        import torch
+
+        from instatune.testing import tiny
+
+        class Tagging(tiny.TinyBench):
+            labels = ("O", "B-X", "I-X")
+
+            def outputs(self, architecture):
+                for logits, batch in super().outputs(architecture):
+                    words = torch.stack([logits, logits.roll(1, 0), -logits], dim=1)
+                    yield words, {"labels": batch["labels"][:, None] * torch.tensor([1, 1, 0])}
+
+        return Tagging()
+
+
+class TestCorrelation(contracts.ObjectiveContract):
+    entry = "correlation"
+
+    def bench(self):
+        from instatune.testing import tiny
+
+        class Numbers(tiny.TinyBench):
+            def outputs(self, architecture):
+                for logits, batch in super().outputs(architecture):
+                    yield logits[:, :1], {"labels": batch["labels"].float()}
+
+        return Numbers()
 
 
 class TestMacs(contracts.ObjectiveContract):
@@ -189,6 +312,71 @@ class TestTextClassification(contracts.TaskContract):
             (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
         files = {name: str(tmp_path / f"{name}.jsonl") for name in ("train", "test")}
         type(self).settings = files
+
+
+class TestTextRegression(TestTextClassification):
+    entry = "text_regression"
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path):
+        for name in ("train", "test"):
+            rows = ({"text": f"{name} text {i}", "score": i % 7 / 2} for i in range(40))
+            (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        type(self).settings = {n: str(tmp_path / f"{n}.jsonl") for n in ("train", "test")}
+
+    def answers(self, examples, batch):
+        right = batch["labels"][:, None]
+        return right, right - batch["span"][:, None]
+
+
+class TestTokenClassification(contracts.TaskContract):
+    entry = "token_classification"
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path):
+        for name in ("train", "test"):
+            text = "".join(f"{name} O\nAda B-PER\nB. I-PER\n{i} O\n\n" for i in range(40))
+            (tmp_path / f"{name}.conll").write_text(text, encoding="utf-8")
+        type(self).settings = {n: str(tmp_path / f"{n}.conll") for n in ("train", "test")}
+
+    def answers(self, examples, batch):
+        from torch.nn import functional
+
+        tags = batch["labels"].clamp(min=0)
+        right, wrong = (functional.one_hot(t, 3).float() * 9 for t in (tags, (tags + 1) % 3))
+        return right, wrong
+
+
+class TestMultipleChoice(contracts.TaskContract):
+    entry = "multiple_choice"
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path):
+        for name in ("train", "test"):
+            rows = (
+                {"question": f"{name} {i}?", "choices": ["yes", "nobody", "it"], "answer": i % 3}
+                for i in range(40)
+            )
+            (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        files = {n: str(tmp_path / f"{n}.jsonl") for n in ("train", "test")}
+        type(self).settings = {**files, "search_examples": 6}
+
+    def batch(self):
+        task = self.make()
+        examples = self.splits().search[:6]  # those of training have their right choice alone
+        return task, examples, task.collate(task.encode(examples, self.processor()))
+
+    def answers(self, examples, batch):
+        import torch
+
+        targets, choice = batch["targets"], torch.arange(3)[:, None, None]
+        right, wrong = (
+            (choice == answer[:, None, None, None])
+            * torch.nn.functional.one_hot(targets.roll(-1, 2).clamp(min=0), 300)
+            * 9.0
+            for answer in (batch["labels"], (batch["labels"] + 1) % 3)
+        )
+        return right, wrong
 
 
 class TestCausalLM(contracts.TaskContract):
@@ -249,6 +437,6 @@ def test_every_component_that_is_offered_is_tested_here():
         if registry.kind != "adapters"
     }
 
-    # Image tasks need a model's transform: tests/plugins/tasks/images holds their contracts.
-    elsewhere = {("tasks", "digits"), ("tasks", "image_classification")}
+    # Image tasks need a model's transform: tests/plugins/tasks/{images,vqa} hold their contracts.
+    elsewhere = {("tasks", "digits"), ("tasks", "image_classification"), ("tasks", "vqa")}
     assert offered == tested | elsewhere

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil, nan
 
 import attrs
@@ -10,10 +11,12 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from instatune.errors import SpaceError
-from instatune.space import Anatomy, Cut, Group, Stack
-from instatune_plugins.dimensions import DepthConfig, WidthConfig
+from instatune.space import Anatomy, Automatic, Cut, Group, Stack
+from instatune.supernet.build import search_space
+from instatune_plugins.dimensions import DepthConfig, EmbedConfig, WidthConfig
 from instatune_plugins.dimensions._choices import Choices
 from instatune_plugins.dimensions.depth import Depth
+from instatune_plugins.dimensions.embed import Embed
 from instatune_plugins.dimensions.ffn import FeedForward
 from instatune_plugins.dimensions.heads import Heads
 
@@ -173,6 +176,126 @@ class TestWidth:
             WidthConfig(divisor=0)
 
 
+class TestNone:
+    """0 neurons, where the model can do without."""
+
+    def shape(self, fewest=0):
+        groups = (
+            attrs.evolve(g, minimum=fewest if g.kind == "ffn" else 1) for g in anatomy().groups
+        )
+        return attrs.evolve(anatomy(), groups=tuple(groups))
+
+    @pytest.mark.parametrize("per", ["layer", "model"])
+    @pytest.mark.parametrize(
+        "settings", [{"choices": (0, 3072)}, {"ratio": (0.0, 1.0), "divisor": 64}]
+    )
+    def test_a_layer_may_have_no_neurons(self, settings, per):
+        genes = FeedForward(WidthConfig(per=per, **settings)).genes(self.shape())
+
+        assert {gene.choices for gene in genes} == {(0, 3072)}
+
+    def test_a_small_share_is_not_none(self):
+        genes = FeedForward(WidthConfig(ratio=(0.0, 0.0001, 1.0))).genes(self.shape())
+
+        assert genes[0].choices == (0, 1, 3072)
+
+    @pytest.mark.parametrize(
+        ("dimension", "fewest", "message"),
+        [
+            (
+                FeedForward(WidthConfig(choices=(0, 3072))),
+                1,
+                "0 FFN neurons is not a positive number; use values from 1 to 3072; 0 is for "
+                "models without a norm inside of the FFN",
+            ),
+            (
+                FeedForward(WidthConfig(ratio=(0.0, 1.0))),
+                1,
+                "ratio 0.0 is no share; use values above 0 and up to 1; 0 is for models without a "
+                "norm inside of the FFN",
+            ),
+            (
+                FeedForward(WidthConfig(choices=(-1, 3072))),
+                0,
+                "-1 FFN neurons is less than nothing; use values from 0 to 3072",
+            ),
+            (
+                FeedForward(WidthConfig(ratio=(-0.5, 1.0))),
+                0,
+                "ratio -0.5 is no share; use values from 0 to 1",
+            ),
+            (
+                Heads(WidthConfig(ratio=(0.0, 1.0))),
+                0,
+                "ratio 0.0 is no share; use values above 0 and up to 1",
+            ),
+        ],
+    )
+    def test_what_the_model_needs_cannot_go(self, dimension, fewest, message):
+        assert str(error_of(dimension, self.shape(fewest))) == message
+
+
+class TestEmbed:
+    def shape(self):
+        cut = Cut("embed.weight", 1)
+        group = Group(name="embed", kind="embed", units=768, cuts=(cut,), outgoing=cut)
+        return attrs.evolve(anatomy(), groups=(*anatomy().groups, group))
+
+    def test_the_model_has_one_gene(self):
+        (gene,) = Embed(EmbedConfig(ratio=(0.5, 0.7, 1.0), divisor=64)).genes(self.shape())
+
+        assert (gene.name, gene.choices, gene.targets) == ("embed", (384, 512, 768), ("embed",))
+        assert (gene.stack, gene.layer, gene.effect) == (None, None, "width")
+
+    def test_mistakes_point_at_the_value(self):
+        error = error_of(Embed(EmbedConfig(choices=(512, 1024))), self.shape())
+
+        assert error.path == ("choices", 1)
+        assert str(error) == "1024 channels, but the model has 768; use values from 1 to 768"
+
+    def test_a_model_whose_adapter_says_nothing_of_it_is_refused(self):
+        error = error_of(Embed(EmbedConfig(choices=(512, 768))))
+
+        assert str(error) == (
+            "the hidden size of a model of the family 'bert' cannot be elastic: its adapter does "
+            "not say where it lies; leave embed out"
+        )
+
+
+class TestAutomatic:
+    def test_evenly_spaced_ratios_stand_in(self):
+        dimension = Heads(WidthConfig(auto=3, auto_range=(0.5, 0.9)))
+
+        assert dimension.genes(anatomy())[0].choices == (6, 8, 11, 12)
+
+    def test_ratios_that_mean_the_same_are_one(self):
+        genes = Heads(WidthConfig(auto=20)).genes(anatomy(heads=(4, 4, 4)))
+
+        assert genes[0].choices == (2, 3, 4)
+
+    def test_what_is_to_be_found_is_told(self):
+        wanted = FeedForward(WidthConfig(auto=4, auto_range=(0.3, 0.9), divisor=32)).automatic
+
+        assert wanted == Automatic(configurations=4, low=0.3, high=0.9, divisor=32)
+        assert FeedForward(WidthConfig(choices=(1, 2))).automatic is None
+        assert Depth(DepthConfig(choices=(1, 2))).automatic is None
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"auto": 5, "choices": (6, 12)}, "finds the values itself; leave out choices"),
+            ({"auto": 5, "ratio": (0.5, 1.0)}, "finds the values itself; leave out choices"),
+            ({"auto": -1}, "'auto' must be >= 0: -1"),
+            ({"auto_range": (0.9, 0.4)}, "the smaller one first"),
+            ({"auto_range": (0.0, 1.0)}, "two shares of the full model's MACs"),
+            ({"auto_range": (0.5, 1.5)}, "two shares of the full model's MACs"),
+        ],
+    )
+    def test_settings_that_contradict_each_other_are_refused(self, settings, message):
+        with pytest.raises(ValueError, match=message):
+            WidthConfig(**settings)
+
+
 @given(
     full=st.integers(1, 5000),
     shares=st.lists(st.floats(0.01, 1.0), max_size=5),
@@ -242,6 +365,16 @@ class TestDepth:
 
         assert str(error) == "a model of the family 'bert' has no layers to drop"
 
+    def test_ratios_that_a_short_stack_cannot_tell_apart_are_one(self):
+        shape = attrs.evolve(
+            anatomy(),
+            stacks=tuple(Stack(name=n, path=n, layers=k) for n, k in (("a", 8), ("b", 2))),
+        )
+
+        genes = Depth(DepthConfig(ratio=(0.6, 0.75, 1.0))).genes(shape)
+
+        assert [gene.choices for gene in genes] == [(5, 6, 8), (1, 2)]
+
     def test_first_keeps_the_first_layers_and_measures_nothing(self):
         depth = Depth(DepthConfig(choices=(2, 4)))
 
@@ -250,6 +383,155 @@ class TestDepth:
 
         assert not depth.needs_probe
         assert depth.priority(Stack(name="s", path="s", layers=4), damage) == (0, 1, 2, 3)
+
+
+STAGES = attrs.evolve(
+    anatomy(),
+    stacks=tuple(
+        Stack(name=f"layer{i}", path=f"layer{i}", layers=n, required=must)
+        for i, (n, must) in enumerate([(3, (0,)), (4, (0,)), (6, (0, 3))], start=1)
+    ),
+)
+
+
+def no_damage(kept):
+    return 0.0
+
+
+class TestStages:
+    """Several stacks, some of whose layers must stay."""
+
+    def test_a_stack_may_have_choices_of_its_own(self):
+        config = DepthConfig(ratio=(0.5, 1.0), stacks={"layer1": (2, 3), "layer3": (3, 4, 6)})
+
+        genes = Depth(config).genes(STAGES)
+
+        assert [(g.name, g.choices) for g in genes] == [
+            ("depth.layer1", (2, 3)),
+            ("depth.layer2", (2, 4)),
+            ("depth.layer3", (3, 4, 6)),
+        ]
+
+    def test_stacks_that_nothing_is_said_of_stay_whole(self):
+        depth = Depth(DepthConfig(stacks={"layer2": (2, 4)}, drop="ranked"))
+
+        assert [gene.name for gene in depth.genes(STAGES)] == ["depth.layer2"]
+        assert depth.priority(STAGES.stacks[0], no_damage) == (0, 1, 2)
+
+    def test_the_only_stack_of_a_model_has_a_name_too(self):
+        (gene,) = Depth(DepthConfig(stacks={"layers": (2, 3)})).genes(anatomy())
+
+        assert (gene.name, gene.choices) == ("depth", (2, 3))
+
+    def test_ratios_leave_the_layers_that_must_stay(self):
+        genes = Depth(DepthConfig(ratio=(0.1, 1.0))).genes(STAGES)
+
+        assert [gene.choices for gene in genes] == [(1, 3), (1, 4), (2, 6)]
+
+    @pytest.mark.parametrize(
+        ("config", "message", "path"),
+        [
+            (
+                DepthConfig(stacks={"layer4": (1, 2)}),
+                "the model has no stack 'layer4'; it has 'layer1', 'layer2', 'layer3'",
+                ("stacks", "layer4"),
+            ),
+            (
+                DepthConfig(stacks={"layer1": (2, 5)}),
+                "5 layers, but stack 'layer1' has 3; use values from 1 to 3",
+                ("stacks", "layer1", 1),
+            ),
+            (
+                DepthConfig(stacks={"layer3": (1, 6)}),
+                "1 layers are too few, 2 of stack 'layer3' must stay; use values from 2 to 6",
+                ("stacks", "layer3", 0),
+            ),
+            (
+                DepthConfig(stacks={"layer1": (1, 2)}),
+                "stack 'layer1' has 3 layers, which must be the largest choice, because the "
+                "super-network is the model itself; add 3",
+                ("stacks", "layer1"),
+            ),
+            (
+                DepthConfig(stacks={"layer1": ()}),
+                "no layers to choose from; give counts such as [1, 3] or ratio such as [0.5, 1.0]",
+                ("stacks", "layer1"),
+            ),
+        ],
+    )
+    def test_mistakes_say_what_and_where(self, config, message, path):
+        error = error_of(Depth(config), STAGES)
+
+        assert (str(error), error.path) == (message, path)
+
+    @given(
+        layers=st.integers(1, 16),
+        drop=st.sampled_from(["first", "every_other", "ranked"]),
+        data=st.data(),
+    )
+    def test_layers_that_must_stay_are_dropped_by_no_rule(self, layers, drop, data):
+        must = data.draw(st.sets(st.integers(0, layers - 1), max_size=layers))
+        harm = data.draw(st.lists(st.floats(-9, 9), min_size=layers, max_size=layers))
+        stack = Stack(name="s", path="s", layers=layers, required=tuple(must))
+        depth = Depth(DepthConfig(choices=(stack.fewest, layers), drop=drop))
+        if stack.fewest == layers:
+            depth = Depth(DepthConfig(choices=(layers,), drop=drop))
+
+        order = depth.priority(
+            stack, lambda kept: sum(harm[k] for k in set(range(layers)) - {*kept})
+        )
+
+        assert set(order[: len(must)]) == must
+        space = search_space(
+            attrs.evolve(STAGES, stacks=(stack,)),
+            depth.genes(attrs.evolve(STAGES, stacks=(stack,))),
+            {"s": order},
+        )
+        assert must <= set(space.kept_layers(space.smallest)["s"])
+
+
+class TestEveryOther:
+    def order(self, layers, required=()):
+        stack = Stack(name="s", path="s", layers=layers, required=required)
+        return Depth(DepthConfig(choices=(1, layers), drop="every_other")).priority(
+            stack, no_damage
+        )
+
+    def test_half_of_the_depth_keeps_every_other_layer(self):
+        order = self.order(12)
+
+        assert sorted(order[:6]) == [0, 2, 4, 6, 8, 10]
+        assert sorted(order[:3]) == [0, 4, 8]
+        assert not Depth(DepthConfig(choices=(1,), drop="every_other")).needs_probe
+
+    def test_the_order_is_this_one(self):
+        assert self.order(8) == (0, 4, 2, 6, 1, 5, 3, 7)
+
+    @given(layers=st.integers(1, 64), data=st.data())
+    def test_kept_layers_are_spread_evenly_at_each_depth(self, layers, data):
+        kept_count = data.draw(st.integers(1, layers))
+
+        order = self.order(layers)
+
+        assert sorted(order) == list(range(layers))
+        kept = sorted(order[:kept_count])
+        gaps = {b - a for a, b in pairwise(kept)}
+        step = max(gaps, default=1)
+        assert gaps <= {step, step // 2}  # of two lengths at most, one twice the other
+        assert step * kept_count < 2 * layers + step  # and none could be much shorter
+        assert kept_count == 1 or layers - kept[-1] <= 2 * step
+        if 2 * kept_count >= layers:
+            assert step <= 2  # never two neighbours gone while one of each pair can stay
+
+    @given(layers=st.integers(8, 64), share=st.floats(0.5, 1.0))
+    def test_few_layers_go_from_all_parts_of_the_stack(self, layers, share):
+        dropped = self.order(layers)[ceil(share * layers) :]
+
+        low = sum(layer < layers / 2 for layer in dropped)
+        assert abs(low - (len(dropped) - low)) <= 3
+
+    def test_layers_that_must_stay_come_first(self):
+        assert self.order(8, required=(5, 7)) == (5, 7, 0, 4, 2, 6, 1, 3)
 
 
 class TestRankedDepth:

@@ -16,7 +16,7 @@ ENTRIES = {entry.name: entry for entry in instatune_objectives()}
 
 
 def test_offers_what_the_documentation_names():
-    assert list(ENTRIES) == ["accuracy", "macs", "params"]
+    assert list(ENTRIES) == ["accuracy", "entity_f1", "correlation", "macs", "params"]
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)

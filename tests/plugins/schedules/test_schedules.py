@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from math import log
 
+import attrs
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from instatune.interfaces import LossWeights, Moment
-from instatune_plugins.schedules import InPlaceConfig, InstaTuneConfig
+from instatune_plugins.schedules import AlphaDivergenceConfig, InPlaceConfig, InstaTuneConfig
+from instatune_plugins.schedules.alpha_divergence import AlphaDivergence
 from instatune_plugins.schedules.in_place import InPlace
 from instatune_plugins.schedules.instatune import InstaTune
 from instatune_plugins.schedules.plain import Plain
@@ -114,6 +116,49 @@ class TestOthers:
         assert not schedule.uses_teacher(5)
 
 
+INSIDE = {"hidden": 0.1, "relation": 0.2, "relation_heads": 6, "relation_layers": "all"}
+
+
+class TestInnerTerms:
+    @pytest.mark.parametrize(
+        ("schedule", "config"),
+        [
+            (InstaTune, InstaTuneConfig),
+            (InPlace, InPlaceConfig),
+            (AlphaDivergence, AlphaDivergenceConfig),
+        ],
+    )
+    def test_sub_networks_learn_them_and_the_largest_does_not(self, schedule, config):
+        plain, looking = schedule(config()), schedule(config(**INSIDE))
+
+        assert plain.inner_terms(5) == frozenset()
+        assert looking.inner_terms(5) == {"hidden", "relation"}
+        assert looking.weights(at(0), "largest") == plain.weights(at(0), "largest")
+        for role in ("sampled", "smallest"):
+            before = plain.weights(at(0), role)
+            assert before == attrs.evolve(before, hidden=0.0, relation=0.0)
+            assert looking.weights(at(0), role) == attrs.evolve(before, **INSIDE)
+
+    def test_each_of_them_may_stand_alone(self):
+        assert instatune(hidden=1.0).inner_terms(1) == {"hidden"}
+        assert instatune(relation=1.0, gamma="high_cost").inner_terms(1) == {"relation"}
+        assert Plain().inner_terms(3) == frozenset()
+
+    @pytest.mark.parametrize(
+        ("settings", "name"),
+        [
+            ({"hidden": -0.1}, "hidden"),
+            ({"relation": float("nan")}, "relation"),
+            ({"relation_heads": 0}, "relation_heads"),
+            ({"relation_layers": "first"}, "relation_layers"),
+        ],
+    )
+    def test_values_out_of_range_are_refused(self, settings, name):
+        for config in (InstaTuneConfig, InPlaceConfig, AlphaDivergenceConfig):
+            with pytest.raises(ValueError, match=f"'{name}' must be"):
+                config(**settings)
+
+
 class TestDistance:
     def test_is_kl_of_teacher_to_student_by_hand(self):
         # Teacher (1/2, 1/2), student (3/4, 1/4): 0.5 ln(0.5/0.75) + 0.5 ln(0.5/0.25).
@@ -150,3 +195,36 @@ class TestDistance:
         for rho in (100.0, 300.0):
             (gradient,) = torch.autograd.grad(Plain().distance(student, teacher, rho), student)
             torch.testing.assert_close(gradient, -teacher / 3, rtol=0.01, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    "schedule", [instatune(), AlphaDivergence(AlphaDivergenceConfig()), Plain()], ids=repr
+)
+def test_numbers_are_compared_by_their_squared_error(schedule):
+    student = torch.tensor([[0.5], [2.0]], requires_grad=True)
+    teacher = torch.tensor([[1.5], [0.0]])
+
+    distance = schedule.distance(student, teacher, temperature=3.0)
+    distance.backward()
+
+    assert distance.item() == pytest.approx((1.0 + 4.0) / 2)
+    assert student.grad.tolist() == [[-1.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    "schedule", [instatune(), AlphaDivergence(AlphaDivergenceConfig())], ids=repr
+)
+def test_tokens_are_compared_one_by_one_and_padding_adds_nothing(schedule):
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = torch.randn(2, 3, 4, 5, generator=generator)
+    student[1, 2:], teacher[1, 2:] = 0.0, 0.0
+
+    rows = [
+        schedule.distance(s[None], t[None], 2.0)
+        for s, t in zip(student.flatten(0, 1), teacher.flatten(0, 1), strict=True)
+    ]
+
+    assert schedule.distance(student, teacher, 2.0) == pytest.approx(
+        sum(rows).item() / 12, rel=1e-5
+    )
+    assert [rows[6].item(), rows[7].item()] == pytest.approx([0.0, 0.0], abs=1e-6)

@@ -66,19 +66,24 @@ class Table:
 
 
 def make_problem(space=None, *, aims=("accuracy", "macs"), limits=(), budget=150, predictor=None):
-    """A problem with a measured accuracy, exact MACs and an exact number of kept layers."""
+    """A problem with a measured accuracy, and exact MACs, kept layers and heads."""
     space = space or bert_space()
     known = {
         "accuracy": Aim(name="accuracy", goal="max", exact=False),
         "macs": Aim(name="macs", goal="min", exact=True),
         "depth": Aim(name="depth", goal="min", exact=True),
+        "heads": Aim(name="heads", goal="min", exact=True),
     }
     return Problem(
         space=space,
         aims=tuple(known[name] for name in aims),
         limits=tuple(limits),
         budget=budget,
-        exact={"macs": macs(space), "depth": lambda genotypes: genotypes[:, 0].astype(float)},
+        exact={
+            "macs": macs(space),
+            "depth": lambda genotypes: genotypes[:, 0].astype(float),
+            "heads": lambda genotypes: genotypes[:, 1].astype(float),  # of the first layer
+        },
         make_predictor=predictor,
     )
 
@@ -122,7 +127,12 @@ def drive(strategy, problem, table, fails=None, idle=5):
 def quality(problem, evaluations):
     """Hypervolume of everything measured: relative MACs, and the error above 5 %."""
     full = problem.exact["macs"](problem.space.encode([problem.space.largest]))[0]
-    bounds = {"accuracy": (-0.95, -0.5), "macs": (0.0, full), "depth": (0.0, 3.0)}
+    bounds = {
+        "accuracy": (-0.95, -0.5),
+        "macs": (0.0, full),
+        "depth": (0.0, 3.0),
+        "heads": (0.0, 3.0),
+    }
     return Box.loose([bounds[aim.name] for aim in problem.aims]).hypervolume(
         problem.losses(evaluations)
     )

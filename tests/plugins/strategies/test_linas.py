@@ -57,7 +57,9 @@ def test_exact_objectives_need_no_predictor(driver):
 
 
 def test_a_missing_predictor_is_an_error_that_says_what_to_do(driver):
-    with pytest.raises(SearchError, match=r"search\.predictor: .* accuracy; name a predictor"):
+    with pytest.raises(
+        SearchError, match=r"search\.predictor: accuracy must .*; name a predictor, e\.g\. best_of"
+    ):
         make(driver, None)
 
 

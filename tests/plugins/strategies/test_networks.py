@@ -81,12 +81,12 @@ def test_fresh_rows_are_unknown_unrepeated_and_in_order():
     assert fresh(rows, set(keys(rows[1:2]))).tolist() == [[1, 2], [3, 4]]
 
 
-@pytest.mark.parametrize(("draw", "shallow"), [("gene", 0.5), ("network", 0.2)])
-def test_a_listed_space_is_drawn_like_any_other(driver, draw, shallow):
+@pytest.mark.parametrize(("over", "shallow"), [("genes", 0.5), ("networks", 0.2)])
+def test_a_listed_space_is_drawn_like_any_other(driver, over, shallow):
     # depths 1 and 2 have 4 and 16 networks: by genes they are alike, by networks 1 : 4
     problem = driver.make_problem(driver.bert_space(2, (1, 2), heads=(6, 12), ffn=(512, 1024)))
     first = [
-        RandomNetworks(problem, RandomConfig(draw=draw), np.random.default_rng(seed)).take(1, set())
+        RandomNetworks(problem, RandomConfig(over=over), np.random.default_rng(seed)).take(1, set())
         for seed in range(600)
     ]
     share = np.mean(np.concatenate(first)[:, 0] == 0)

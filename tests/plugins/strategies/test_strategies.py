@@ -2,60 +2,73 @@
 
 from __future__ import annotations
 
+import importlib
+
+import attrs
 import numpy as np
 import pytest
 
 from instatune.interfaces import Limit
+from instatune.testing.fakes import UnsureLeastSquares
 from instatune_plugins.predictors import RidgeConfig
 from instatune_plugins.predictors.ridge import Ridge
-from instatune_plugins.strategies import LinasConfig, Nsga2Config, RandomConfig
-from instatune_plugins.strategies.linas import Linas
-from instatune_plugins.strategies.nsga2 import Nsga2
-from instatune_plugins.strategies.random import Random
+from instatune_plugins.strategies import instatune_strategies
 
-KINDS = {
-    "random": (Random, RandomConfig, {}),
-    "nsga2": (Nsga2, Nsga2Config, {}),
-    "linas": (Linas, LinasConfig, {"inner_evaluations": 2_000}),
-}
+ENTRIES = {entry.name: entry for entry in instatune_strategies()}
+QUICK = {"linas": {"inner_evaluations": 1_000}, "weaknas": {"pool": 1_000}, "bayes": {"pool": 300}}
+SINGLE = {name for name, entry in ENTRIES.items() if entry.max_objectives == 1}
+LEARNERS = {name for name, entry in ENTRIES.items() if entry.needs_predictor}
 
 
-def ridge(seed):
-    return Ridge(RidgeConfig(), seed)
+def make_strategy(name, problem, seed=0, **settings):
+    """As core makes it."""
+    module, target = ENTRIES[name].target.split(":")
+    config = ENTRIES[name].config(**{**QUICK.get(name, {}), **settings})
+    strategy = getattr(importlib.import_module(module), target)
+    return strategy(config, problem, np.random.default_rng(seed))
+
+
+def predictor_of(name):
+    """A quick one that knows its uncertainty where that is needed."""
+    if ENTRIES[name].needs_std:
+        return lambda seed: UnsureLeastSquares(None, seed)
+    return lambda seed: Ridge(RidgeConfig(), seed)
 
 
 @pytest.fixture
 def search(driver):
     """Run a whole search; gives the problem, its evaluations, all asks and the strategy."""
 
-    def run(name, space=None, *, seed=0, settings=None, fails=None, limits=(), **options):
-        problem = driver.make_problem(space, predictor=ridge, **options)
-        problem = driver.with_limits(problem, limits)
-        target, config, usual = KINDS[name]
-        rng = np.random.default_rng(seed)
-        strategy = target(config(**{**usual, **(settings or {})}), problem, rng)
+    def run(
+        name, space=None, *, seed=0, settings=None, fails=None, limits=(), initial=(), **options
+    ):
+        if name in SINGLE:
+            options.setdefault("aims", ("accuracy",))
+        problem = driver.make_problem(space, predictor=predictor_of(name), **options)
+        problem = attrs.evolve(driver.with_limits(problem, limits), initial=tuple(initial))
+        strategy = make_strategy(name, problem, seed, **(settings or {}))
         found, asks = driver.drive(strategy, problem, driver.Table(problem.space), fails)
         return problem, found, asks, strategy
 
     return run
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=ENTRIES)
 def name(request):
     return request.param
 
 
-@pytest.mark.parametrize("order", [None, (5, 0, 1, 3, 2, 4)])
-def test_asks_are_distinct_canonical_members_of_the_space(search, driver, name, order):
-    problem, found, asks, _ = search(name, driver.bert_space(order=order), budget=100)
+def test_asks_are_distinct_canonical_members_of_the_space(search, driver, name):
+    space = driver.bert_space(order=(5, 0, 1, 3, 2, 4))
+    problem, found, asks, _ = search(name, space, budget=30)
     asked = [architecture for ask in asks for architecture in ask]
-    assert len(found) == len({a.key for a in asked}) == len(asked) == 100
+    assert len(found) == len({a.key for a in asked}) == len(asked) == 30
     assert all(problem.space.architecture(a.as_dict()) == a for a in asked)
 
 
 def test_the_same_seed_and_results_give_the_same_asks(search, name):
-    first, again = (search(name, budget=80, seed=3)[2] for _ in range(2))
-    other = search(name, budget=80, seed=4)[2]
+    first, again = (search(name, budget=30, seed=3)[2] for _ in range(2))
+    other = search(name, budget=30, seed=4)[2]
     assert first == again
     assert first != other
 
@@ -66,15 +79,19 @@ def test_no_ask_is_larger_than_what_is_left(search, name):
     assert all(len(ask) <= rest for ask, rest in zip(asks, left, strict=True))
 
 
-@pytest.mark.parametrize("share", [0.7, 0.35])
-def test_exact_limits_are_met_by_every_ask(search, name, share):
-    limits = (("macs", share),)
-    problem, found, asks, _ = search(name, budget=60, limits=limits)
+def test_exact_limits_are_met_by_every_ask(search, name):
+    limits = (("macs", 0.35),)
+    problem, found, asks, _ = search(name, budget=40, limits=limits)
     rows = problem.space.encode([a for ask in asks for a in ask])
-    assert len(found) == 60
+    assert len(found) == 40
     assert problem.violation(rows).max() == 0
 
 
+# Seeing that limits are that narrow takes a second; it happens where all strategies meet.
+SOME = ["random", "nsga2", "linas", "cmaes", "nevergrad"]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_limits_that_random_networks_almost_never_meet_are_met(search, driver, name):
     # 90 networks of 10**13: rejection finds none of them
     space = driver.bert_space(12, tuple(range(6, 13)))
@@ -83,6 +100,7 @@ def test_limits_that_random_networks_almost_never_meet_are_met(search, driver, n
     assert problem.violation(problem.space.encode([e.architecture for e in found])).max() == 0
 
 
+@pytest.mark.parametrize("name", SOME)
 def test_limits_that_nothing_meets_end_the_search(search, name):
     _, found, asks, _ = search(name, budget=40, limits=(("macs", 0.01),))
     assert found == []
@@ -108,26 +126,46 @@ def test_tiny_budgets_are_spent_exactly(search, name, budget):
     assert len(search(name, budget=budget)[1]) == budget
 
 
-@pytest.mark.parametrize("aims", [("accuracy",), ("macs",), ("accuracy", "macs", "depth")])
-def test_any_number_of_objectives_is_searched(search, name, aims):
-    problem, found, _, _ = search(name, aims=aims, budget=90)
-    assert problem.losses(found).shape == (90, len(aims))
+@pytest.mark.parametrize(
+    "aims",
+    [
+        ("accuracy",),
+        ("macs",),
+        ("accuracy", "macs", "depth"),
+        ("accuracy", "macs", "depth", "heads"),
+    ],
+)
+def test_as_many_objectives_are_searched_as_the_entry_declares(search, name, aims):
+    most = ENTRIES[name].max_objectives or len(aims)
+    if not ENTRIES[name].min_objectives <= len(aims) <= most:
+        pytest.skip("not declared")
+    problem, found, _, _ = search(name, aims=aims, budget=30)
+    assert problem.losses(found).shape == (30, len(aims))
 
 
-def test_a_single_objective_is_driven_to_its_best(search, driver):
-    for name in ("nsga2", "linas"):
-        problem, found, _, _ = search(name, aims=("macs",), budget=250)
-        smallest = driver.measure(problem, driver.Table(problem.space), problem.space.smallest)
-        assert problem.losses(found).min() <= 1.1 * problem.losses([smallest])[0, 0], name
+@pytest.mark.parametrize(
+    "strategy", [n for n, entry in ENTRIES.items() if entry.min_objectives == 1 and n != "random"]
+)
+def test_a_single_objective_is_driven_to_its_best(search, strategy):
+    """Much nearer to the smallest network than random search comes."""
+
+    def best(name, **options):
+        problem, found, _, _ = search(name, aims=("macs",), budget=budget, **options)
+        smallest = problem.exact["macs"](problem.space.encode([problem.space.smallest]))[0]
+        return problem.losses(found).min() - smallest
+
+    budget = {"tpe": 60, "bayes": 60}.get(strategy, 150)
+    settings = {"optimizer": "DiscreteOnePlusOne"} if strategy == "nevergrad" else {}
+    assert best(strategy, settings=settings) < 0.6 * best("random")
 
 
 def test_failed_measurements_are_not_asked_for_again(search, name):
     def fails(architecture):
         return int(architecture.key, 16) % 3 == 0
 
-    _, found, asks, _ = search(name, budget=90, fails=fails)
+    _, found, asks, _ = search(name, budget=40, fails=fails)
     keys = [architecture.key for ask in asks for architecture in ask]
-    assert 0 < len(found) < len(keys) == len(set(keys)) == 90
+    assert 0 < len(found) < len(keys) == len(set(keys)) == 40
 
 
 def test_a_search_survives_that_everything_fails(search, name):
@@ -136,15 +174,19 @@ def test_a_search_survives_that_everything_fails(search, name):
     assert sum(map(len, asks)) == 30
 
 
-@pytest.mark.parametrize("strategy", ["nsga2", "linas"])
+@pytest.mark.parametrize("strategy", sorted(set(ENTRIES) - {"random"}))
 def test_measured_limits_are_learned(search, strategy):
+    # where accuracy has to be high, more of what is measured is accurate than without the limit
     limits = (Limit(name="accuracy", low=0.80, exact=False),)
-    _, found, asks, _ = search(strategy, budget=150, limits=limits)
-    met = [e.values["accuracy"].value >= 0.80 for e in found]
-    start = len(asks[0])
-    assert np.mean(met[-60:]) > 2 * np.mean(met[:start])
-    _, free, _, _ = search(strategy, budget=150)
-    assert sum(met) > sum(e.values["accuracy"].value >= 0.80 for e in free)
+    aims = ("macs",) if strategy in SINGLE else ("accuracy", "macs")
+    budget = 60 if strategy in {*LEARNERS, "tpe"} else 150
+    settings = {"optimizer": "DiscreteOnePlusOne"} if strategy == "nevergrad" else {}
+    bound, free = (
+        search(strategy, budget=budget, limits=some, aims=aims, settings=settings)[1]
+        for some in (limits, ())
+    )
+    met = [[e.values["accuracy"].value >= 0.80 for e in found] for found in (bound, free)]
+    assert sum(met[0]) > sum(met[1])
 
 
 def test_a_limit_on_something_that_is_no_aim_is_predicted_too(search):
@@ -156,28 +198,73 @@ def test_a_limit_on_something_that_is_no_aim_is_predicted_too(search):
     assert (accuracies[start:] >= 0.78).mean() > (accuracies[:start] >= 0.78).mean()
 
 
-@pytest.mark.parametrize("draw", ["gene", "network"])
-def test_extremes_come_first_if_asked_for(search, name, draw):
-    settings = {"extremes": True, "draw": draw}
+def test_extremes_come_first_if_asked_for(search, name):
+    settings = {"seeds": "extremes", "over": "networks"}
     problem, found, _, _ = search(name, budget=20, settings=settings)
     ends = [problem.space.largest, problem.space.smallest]
     assert [e.architecture for e in found[:2]] == ends
     assert [e.architecture for e in search(name, budget=20)[1][:2]] != ends
 
 
-def test_searches_beat_random_at_equal_budget(search, driver):
-    def volumes(name, **options):
-        for seed in range(5):
-            problem, found, _, _ = search(name, seed=seed, **options)
-            yield driver.quality(problem, found)
+def test_the_initial_design_comes_first_and_is_learned_from(search, driver, name):
+    space = driver.bert_space()
+    design = space.decode(space.sample(np.random.default_rng(9), 25))
+    _, found, _, strategy = search(name, space, budget=35, initial=[*design, design[0]])
+    assert [e.architecture for e in found[:25]] == design
+    assert len(found) == len({e.architecture.key for e in found}) == 35
+    assert len(strategy.memory) == 35
 
-    # evolution on measurements alone needs more of them
-    assert min(volumes("linas", budget=150)) > np.median(list(volumes("random", budget=150)))
-    nsga2 = np.median(list(volumes("nsga2", budget=500)))
-    assert nsga2 > np.median(list(volumes("random", budget=500)))
+
+def test_an_initial_design_larger_than_the_population_is_measured_before_anything_else(
+    search, driver, name
+):
+    space = driver.bert_space()
+    design = space.decode(space.sample(np.random.default_rng(9), 40))
+    problem, found, asks, _ = search(name, space, budget=45, initial=design)
+    assert [e.architecture for e in found[:40]] == design
+    assert len(asks[0]) >= 40
+    assert len(found) == problem.budget
+    cut = search(name, space, budget=10, initial=design)[1]
+    assert [e.architecture for e in cut] == design[:10]
+
+
+def test_parts_of_the_initial_design_that_break_a_limit_are_left_out(search, driver, name):
+    space = driver.bert_space()
+    design = (space.largest, space.smallest)
+    _, found, _, _ = search(name, space, budget=12, initial=design, limits=(("macs", 0.5),))
+    assert found[0].architecture == space.smallest
+    assert space.largest not in [e.architecture for e in found]
+
+
+BUDGETS = {
+    "linas": 80,
+    "weaknas": 80,
+    "bayes": 60,
+    "tpe": 80,
+    "nevergrad": 250,
+}  # of the others: 400
+
+
+@pytest.mark.parametrize("strategy", sorted(set(ENTRIES) - SINGLE - {"random"}))
+def test_searches_beat_random_at_equal_budget(search, driver, strategy):
+    """Median of three seeds; all begin with the same random networks."""
+    budget, space = BUDGETS.get(strategy, 400), driver.bert_space()
+    settings = {"optimizer": "TwoPointsDE"} if strategy == "nevergrad" else {}
+
+    def volume(name, seed, **options):
+        design = space.decode(space.sample(np.random.default_rng(100 + seed), 20))
+        problem, found, _, _ = search(
+            name, space, seed=seed, budget=budget, initial=design, **options
+        )
+        return driver.quality(problem, found)
+
+    gains = [
+        volume(strategy, seed, settings=settings) - volume("random", seed) for seed in range(3)
+    ]
+    assert np.median(gains) > 0
 
 
 @pytest.mark.parametrize("crossover", ["uniform", "two_point"])
 def test_both_crossovers_work(search, crossover):
-    for name in ("nsga2", "linas"):
+    for name in ("nsga2", "linas", "moead"):
         assert len(search(name, budget=60, settings={"crossover": crossover})[1]) == 60

@@ -42,7 +42,7 @@ def test_texts_are_cut_to_the_setting_but_never_above_the_tokenizers_limit(
 def test_many_chunks_give_the_same_features_as_one(words, monkeypatch):
     texts = examples(*("x " * (1 + i % 7) for i in range(25)))
     whole = task().encode(texts, words())
-    monkeypatch.setattr("instatune_plugins.tasks.classification.CHUNK", 4)
+    monkeypatch.setattr("instatune_plugins.tasks.encoding.CHUNK", 4)
 
     chunked = task().encode(texts, words())
 

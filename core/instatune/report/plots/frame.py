@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from instatune.report.markup import Markup, Node, element, join
-from instatune.report.plots.scale import Scale, tick_texts, ticks
+from instatune.report.plots.scale import Scale, decades, tick_texts, ticks
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +40,7 @@ class Frame:
         y: Vertical scale.
         x_title: Below the axis.
         y_title: Above the axis, left.
+        log_x: Positions on the horizontal axis are decimal logarithms.
     """
 
     size: Size
@@ -47,6 +48,7 @@ class Frame:
     y: Scale
     x_title: str
     y_title: str
+    log_x: bool = False
 
 
 def frame(
@@ -56,6 +58,7 @@ def frame(
     *,
     x_title: str,
     y_title: str,
+    log_x: bool = False,
 ) -> Frame:
     """Lay out a chart."""
     return Frame(
@@ -64,6 +67,7 @@ def frame(
         y=Scale(*y_span, size.height - BOTTOM, TOP),
         x_title=x_title,
         y_title=y_title,
+        log_x=log_x,
     )
 
 
@@ -90,7 +94,7 @@ def draw(axes: Frame, *content: Node, label: str) -> Markup:
 
 def _grid(axes: Frame) -> Markup:
     x, y, size = axes.x, axes.y, axes.size
-    columns = ticks(x.low, x.high, 4 if size.compact else 8 if size.width > 600 else 5)
+    columns, column_texts = _columns(axes)
     rows = ticks(y.low, y.high, 5 if size.compact else 6)
     lines = [
         element("line", x1=x.start, x2=x.end, y1=y(value), y2=y(value), class_="grid")
@@ -103,12 +107,21 @@ def _grid(axes: Frame) -> Markup:
     ]
     texts = [
         element("text", text, x=x(value), y=y.start + 18, text_anchor="middle", class_="tick")
-        for value, text in zip(columns, tick_texts(columns), strict=True)
+        for value, text in zip(columns, column_texts, strict=True)
     ] + [
         element("text", text, x=x.start - 8, y=y(value) + 4, text_anchor="end", class_="tick")
         for value, text in zip(rows, tick_texts(rows), strict=True)
     ]
     return join(lines, bottom, marks, texts)
+
+
+def _columns(axes: Frame) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Ticks of the horizontal axis and their texts."""
+    x, size = axes.x, axes.size
+    if axes.log_x:
+        return decades(x.low, x.high)
+    columns = ticks(x.low, x.high, 4 if size.compact else 8 if size.width > 600 else 5)
+    return columns, tick_texts(columns)
 
 
 def _titles(axes: Frame) -> Markup:

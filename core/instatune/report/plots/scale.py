@@ -54,6 +54,23 @@ def ticks(low: float, high: float, count: int = 6) -> tuple[float, ...]:
     return tuple(round(index * step, digits) for index in range(first, last + 1))
 
 
+def decades(low: float, high: float) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Give ticks of an axis of decimal logarithms: whole powers of ten, with halves if few.
+
+    Example:
+        >>> decades(-2.1, 1.0)
+        ((-2.0, -1.0, 0.0, 1.0), ('0.01', '0.1', '1', '10'))
+    """
+    powers = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    places = [float(power) for power in powers]
+    if len(places) < 3:
+        steps = (1.0, 2.0, 5.0)
+        first, last = math.floor(low), math.ceil(high)
+        places = [math.log10(step) + p for p in range(first, last + 1) for step in steps]
+        places = [place for place in places if low <= place <= high]
+    return tuple(places), tuple(f"{10**place:.4g}" for place in places)
+
+
 def tick_texts(values: tuple[float, ...]) -> tuple[str, ...]:
     """Write ticks with as many digits as tell them apart, and no more."""
     if any(abs(value) >= 1e7 for value in values):

@@ -59,11 +59,17 @@ def _dropped(row: Row, layer: int) -> Markup:
     return element("td", text, class_="dropped", title=f"{row.name}: layer {layer + 1} left out")
 
 
+def _left_out(summary: Summary, row: Row, gene: str) -> bool:
+    """Whether a network lacks a gene that others have: its layer is left out of one of stacks."""
+    elastic = any(gene in other.architecture for other in all_rows(summary))
+    return elastic and gene not in row.architecture
+
+
 def _layer(summary: Summary, row: Row, kinds: tuple[str, ...], layer: int) -> Markup:
     bars, words = [], []
     for index, kind in enumerate(kinds):
         full = summary.widths.get(f"{kind}.{layer}")
-        if full is None:
+        if full is None or _left_out(summary, row, f"{kind}.{layer}"):
             continue
         units = row.architecture.get(f"{kind}.{layer}", row.architecture.get(kind, full))
         share = 100 * min(1.0, max(0.0, units / full)) if full else 0.0

@@ -12,6 +12,7 @@ and may be overridden.
 from __future__ import annotations
 
 from instatune.testing.contracts.adapter import AdapterContract
+from instatune.testing.contracts.benchmark import BenchmarkContract
 from instatune.testing.contracts.contract import Contract
 from instatune.testing.contracts.dimension import DimensionContract
 from instatune.testing.contracts.executor import ExecutorContract
@@ -28,6 +29,7 @@ from instatune.testing.contracts.task import TaskContract
 
 __all__ = [
     "AdapterContract",
+    "BenchmarkContract",
     "Contract",
     "DimensionContract",
     "ExecutorContract",

@@ -3,6 +3,7 @@
 # ruff: noqa: D102 - the names of the tests are sentences
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from instatune.errors import CheckpointError
 from instatune.interfaces import Adapter, Batch
 from instatune.plugin.entries import AdapterEntry, Kind
-from instatune.space import Anatomy, Gene, counting
+from instatune.space import Anatomy, Architecture, Attention, Gene, SearchSpace, counting
 from instatune.testing.contracts.contract import Contract
 from instatune.testing.expect import expect, no_hidden_randomness
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from instatune.engine.inside import Projections
     from instatune.supernet.supernet import Supernet
 
 
@@ -27,11 +29,13 @@ class AdapterContract(Contract):
     Say what to load and what to run by overriding :meth:`checkpoint` and :meth:`batch`.
 
     Attributes:
+        problem: Kind of output that is asked for, one that the entry names if it names any.
         n_outputs: Size of the new head.
         tolerance: Largest difference of logits that counts as equal.
     """
 
     kind: ClassVar[Kind] = "adapters"
+    problem: ClassVar[str] = "classification"
     n_outputs: ClassVar[int] = 3
     tolerance: ClassVar[float] = 1e-4
 
@@ -48,8 +52,10 @@ class AdapterContract(Contract):
         raise NotImplementedError("override batch(): a few examples for this family")
 
     def adapter(self) -> Adapter:
-        """A fresh adapter."""
-        return cast("Adapter", self.make())
+        """A fresh adapter that knows what it is to serve."""
+        adapter = cast("Adapter", self.make())
+        adapter.serve(self.problem)
+        return adapter
 
     def load(self, folder: Path, seed: int = 0) -> nn.Module:
         """Load the checkpoint in eval mode."""
@@ -68,7 +74,7 @@ class AdapterContract(Contract):
             return adapter.logits(model, self.batch(adapter, str(folder)))
 
     def supernet(self, folder: Path) -> Supernet:
-        """A super-network in which every group may keep one unit and every stack one layer."""
+        """A super-network in which all groups and stacks may keep as few as the adapter says."""
         from instatune.supernet.build import search_space
         from instatune.supernet.supernet import Supernet
 
@@ -76,6 +82,24 @@ class AdapterContract(Contract):
         anatomy = adapter.describe(model)
         space = search_space(anatomy, _all_genes(anatomy))
         return Supernet(model, anatomy, space, adapter.logits)
+
+    def maskable(self, supernet: Supernet) -> Supernet:
+        """The same where only those units can go that no normalisation runs across."""
+        from instatune.supernet.build import search_space
+        from instatune.supernet.supernet import Supernet, normalised
+
+        anatomy = supernet.anatomy
+        across = {group.name for group in anatomy.groups if normalised(supernet.model, group)}
+        genes = [gene for gene in supernet.space.genes if not across & set(gene.targets)]
+        space = search_space(anatomy, genes)
+        return Supernet(supernet.model, anatomy, space, supernet.forward)
+
+    def test_its_entry_names_the_kind_of_output(self) -> None:
+        problems = cast("AdapterEntry", self.offer().entry).problems
+        expect(
+            not problems or self.problem in problems,
+            f"the entry names {', '.join(problems)}; {self.problem!r} is not among them",
+        )
 
     def test_it_loads_on_the_cpu_in_float32(self, tmp_path: Path) -> None:
         for name, parameter in self.load(tmp_path).named_parameters():
@@ -85,8 +109,9 @@ class AdapterContract(Contract):
     def test_the_head_has_the_wanted_outputs(self, tmp_path: Path) -> None:
         logits = self.logits(self.load(tmp_path), tmp_path)
         expect(
-            logits.ndim == 2 and logits.shape[1] == self.n_outputs,
-            f"logits have shape {list(logits.shape)}, not [examples, {self.n_outputs}]",
+            logits.ndim in (2, 3) and logits.shape[-1] == self.n_outputs,
+            f"logits have shape {list(logits.shape)}, not [examples, {self.n_outputs}], or "
+            f"[examples, tokens, {self.n_outputs}] where each token is classified",
         )
         expect(bool(logits.isfinite().all()), "a logit is not finite")
 
@@ -137,14 +162,41 @@ class AdapterContract(Contract):
 
         supernet = self.supernet(tmp_path)
         batch = self.batch(self.adapter(), str(tmp_path))
-        for architecture in (supernet.space.largest, supernet.space.smallest):
+        for architecture in _three(supernet.space):
             with torch.inference_mode(), supernet.active(architecture):
                 sliced = supernet.logits(batch)
             small = supernet.extract(architecture).eval()
             self._expect_equal(self.logits(small, tmp_path), sliced, "extracted network")
-            if supernet.maskable:
-                with torch.inference_mode(), supernet.masked(architecture):
-                    self._expect_equal(supernet.logits(batch), sliced, "masked network")
+        maskable = self.maskable(supernet)
+        for architecture in _three(maskable.space):
+            with torch.inference_mode(), maskable.active(architecture):
+                sliced = maskable.logits(batch)
+            with torch.inference_mode(), maskable.masked(architecture):
+                self._expect_equal(maskable.logits(batch), sliced, "masked network")
+
+    def test_queries_keys_and_values_are_where_the_anatomy_says(self, tmp_path: Path) -> None:
+        import torch
+
+        from instatune.engine.inside import Watcher
+
+        supernet = self.supernet(tmp_path)
+        attentions = supernet.anatomy.attentions
+        if not attentions or not all(attention.projections for attention in attentions):
+            return
+        batch = self.batch(self.adapter(), str(tmp_path))
+        watcher = Watcher(supernet.model, supernet.anatomy, ["relation"])
+        for architecture in (supernet.space.largest, supernet.space.smallest):
+            units = supernet.space.kept_units(architecture)
+            with (
+                torch.inference_mode(),
+                watcher.watching(["relation"]) as inside,
+                supernet.active(architecture),
+            ):
+                supernet.logits(batch)
+            for attention in attentions:
+                if attention.projections[0] in inside.attention:
+                    width = units[attention.group] * attention.unit
+                    _expect_projected(attention, inside.attention, width)
 
     def test_permuting_units_changes_nothing(self, tmp_path: Path) -> None:
         from instatune.supernet import permute
@@ -163,7 +215,7 @@ class AdapterContract(Contract):
         model, adapter = self.load(checkpoint), self.adapter()
         processor = adapter.processor(self.checkpoint(checkpoint))
         adapter.save_assets(model, processor, assets)
-        rebuilt = self.adapter().skeleton(assets)
+        rebuilt = cast("Adapter", self.make()).skeleton(assets)  # nobody tells it the problem
         rebuilt.load_state_dict(model.state_dict())
         before, after = (self.logits(m.eval(), checkpoint) for m in (model, rebuilt))
         self._expect_equal(after, before, "network rebuilt from its assets")
@@ -182,11 +234,21 @@ class AdapterContract(Contract):
         expect(difference <= self.tolerance, f"{what}: logits differ by {difference:.3g}")
 
 
+def _expect_projected(attention: Attention, given: Mapping[str, Projections], width: int) -> None:
+    """Queries are as wide as the kept heads, and all three have the same tokens."""
+    found = [list(tensor.shape) for tensor in given[attention.projections[0]]]
+    expect(
+        found[0][2:] == [width] and all(shape[:2] == found[0][:2] for shape in found),
+        f"{attention.projections[0]!r}: queries, keys and values have shapes {found}; "
+        f"[examples, tokens, {width}] is right for queries",
+    )
+
+
 def _all_genes(anatomy: Anatomy) -> list[Gene]:
     widths = [
         Gene(
             name=group.name,
-            choices=tuple(sorted({1, group.units})),
+            choices=tuple(sorted({group.minimum, max(1, group.units // 2), group.units})),
             effect="width",
             targets=(group.name,),
             stack=group.stack,
@@ -197,7 +259,7 @@ def _all_genes(anatomy: Anatomy) -> list[Gene]:
     depths = [
         Gene(
             name=f"depth of {stack.name}",
-            choices=tuple(sorted({1, stack.layers})),
+            choices=tuple(sorted({stack.fewest, stack.layers})),
             effect="depth",
             targets=(stack.name,),
         )
@@ -206,10 +268,18 @@ def _all_genes(anatomy: Anatomy) -> list[Gene]:
     return [*depths, *widths]
 
 
+def _three(space: SearchSpace) -> tuple[Architecture, ...]:
+    """The largest network, the smallest, and one of all layers with half of everything."""
+    halves = {
+        g.name: g.choices[(len(g.choices) - 1) // 2] for g in space.genes if g.effect == "width"
+    }
+    return space.largest, space.smallest, space.architecture(halves)
+
+
 def _skeleton(anatomy: Anatomy) -> tuple[object, ...]:
     """What a search space needs of an anatomy."""
-    groups = {(g.name, g.kind, g.units, g.stack, g.layer) for g in anatomy.groups}
-    return groups, {(s.name, s.layers) for s in anatomy.stacks}
+    groups = {(g.name, g.kind, g.units, g.stack, g.layer, g.minimum) for g in anatomy.groups}
+    return groups, {(s.name, s.layers, s.required) for s in anatomy.stacks}
 
 
 def _backwards(units: int) -> torch.Tensor:

@@ -33,7 +33,7 @@ class ScheduleContract(Contract):
 
     def test_weights_are_finite_and_not_negative(self) -> None:
         for moment, role, weights in self.weights():
-            for name in ("task", "teacher", "supernet"):
+            for name in ("task", "teacher", "supernet", "hidden", "relation"):
                 value = getattr(weights, name)
                 expect(
                     isfinite(value) and value >= 0,
@@ -48,23 +48,25 @@ class ScheduleContract(Contract):
     def test_every_step_trains_something(self) -> None:
         alive: dict[int, float] = {}
         for moment, _, w in self.weights():
-            alive[moment.step] = alive.get(moment.step, 0.0) + w.task + w.teacher + w.supernet
+            total = w.task + w.teacher + w.supernet + w.hidden + w.relation
+            alive[moment.step] = alive.get(moment.step, 0.0) + total
         dead = [step for step, total in alive.items() if not total]
         expect(not dead, f"steps {dead} train nothing: all weights are 0")
 
     def test_the_largest_network_does_not_teach_itself(self) -> None:
         for moment, role, weights in self.weights():
             expect(
-                role != "largest" or not weights.supernet,
+                role != "largest" or not _from_largest(weights),
                 f"step {moment.step}: the largest network cannot learn from itself",
             )
 
     def test_the_entry_declares_who_teaches(self) -> None:
         entry = cast("ScheduleEntry", self.offer().entry)
         for moment, role, weights in self.weights():
+            learns = _from_largest(weights)
             expect(
-                entry.needs_largest or not weights.supernet,
-                f"step {moment.step}, {role}: supernet has a weight; set needs_largest=True",
+                entry.needs_largest or not learns,
+                f"step {moment.step}, {role}: {learns} has a weight; set needs_largest=True",
             )
 
     def test_the_teacher_is_asked_for_when_it_has_a_weight(self) -> None:
@@ -74,6 +76,15 @@ class ScheduleContract(Contract):
             schedule.uses_teacher(_EPOCHS) or not used,
             "the teacher has a weight, but uses_teacher says no",
         )
+
+    def test_what_is_compared_inside_of_networks_is_asked_for(self) -> None:
+        asked = self.make().inner_terms(_EPOCHS)
+        for moment, role, weights in self.weights():
+            for term in ("hidden", "relation"):
+                expect(
+                    term in asked or not getattr(weights, term),
+                    f"step {moment.step}, {role}: {term} has a weight, but inner_terms lacks it",
+                )
 
     def test_same_moment_gives_the_same_weights(self) -> None:
         expect(list(self.weights()) == list(self.weights()), "weights differ from call to call")
@@ -92,3 +103,21 @@ class ScheduleContract(Contract):
         expect(student.grad is not None and bool(student.grad.any()), "the student learns nothing")
         same = float(schedule.distance(teacher, teacher, 2.0))
         expect(abs(same) < 1e-6, f"the distance of equal logits is {same}, not 0")
+
+    def test_single_outputs_teach_as_numbers(self) -> None:
+        import torch
+
+        student = torch.tensor([[0.5], [2.0]], requires_grad=True)
+        teacher = torch.tensor([[1.0], [-1.0]])
+        distance = self.make().distance(student, teacher, 2.0)
+        expect(
+            distance.requires_grad and float(distance.detach()) > 0,
+            f"the distance of numbers that differ is {float(distance.detach())}, as that of a "
+            "softmax over one output; use a distance of numbers where there is one output",
+        )
+
+
+def _from_largest(weights: LossWeights) -> str:
+    """Terms by which a network learns from the largest one, as words."""
+    terms = ("supernet", "hidden", "relation")
+    return " and ".join(term for term in terms if getattr(weights, term))

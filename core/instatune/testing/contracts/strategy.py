@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, cast
 
+import attrs
 import numpy as np
 
 from instatune.interfaces import Evaluation, Problem, Strategy
@@ -80,6 +81,18 @@ class StrategyContract(Contract):
         expect(
             distinct >= self.budget // 2,
             f"only {distinct} of {self.budget} evaluations were of new networks",
+        )
+
+    def test_an_initial_design_is_asked_for_first(self) -> None:
+        space = self.landscape().space
+        design = tuple(
+            dict.fromkeys(space.decode(space.sample(np.random.default_rng(7), self.budget // 3)))
+        )
+        problem = attrs.evolve(self.problem(self.budget), initial=design)
+        asks, _ = self.search(self.make(problem, np.random.default_rng(0)))
+        expect(
+            tuple(_flat(asks)[: len(design)]) == design,
+            "the first networks asked for are not those of problem.initial, in their order",
         )
 
     def test_same_seed_and_results_give_the_same_asks(self) -> None:

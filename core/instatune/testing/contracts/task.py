@@ -54,6 +54,18 @@ class TaskContract(Contract):
 
         return 9.0 * functional.one_hot(tensor(labels), n_labels).float()
 
+    def answers(self, examples: Sequence[Example], batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """Outputs that are right about examples, and outputs that are wrong about all of them.
+
+        Override it for outputs that are not one class an example: None is not judged.
+        """
+        if not self.classifies():
+            return None
+        count = len(self.splits().labels)
+        labels = [example["label"] for example in examples]
+        wrong = [(label + 1) % count for label in labels]
+        return self.logits(labels, count), self.logits(wrong, count)
+
     def classifies(self) -> bool:
         """Whether labels are indices of classes."""
         return cast("TaskEntry", self.offer().entry).problem == "classification"
@@ -101,13 +113,11 @@ class TaskContract(Contract):
             )
 
     def test_right_answers_score_better_than_wrong_ones(self) -> None:
-        if not self.classifies():
-            return
         task, examples, batch = self.batch()
-        count = len(self.splits().labels)
-        labels = [example["label"] for example in examples]
-        right = self.logits(labels, count)
-        wrong = self.logits([(label + 1) % count for label in labels], count)
+        answers = self.answers(examples, batch)
+        if answers is None:
+            return
+        right, wrong = answers
         scores = task.correct(right, batch)
         expect(scores.shape == (len(examples),), f"scores have shape {list(scores.shape)}")
         expect(bool((scores == 1).all()), f"right answers score {scores.tolist()}, not 1")
@@ -117,7 +127,9 @@ class TaskContract(Contract):
 
     def test_the_loss_can_be_learned_from(self) -> None:
         task, examples, batch = self.batch()
-        logits = self.logits([0] * len(examples), max(2, len(self.splits().labels)))
+        answers = self.answers(examples, batch)
+        count = max(2, len(self.splits().labels))
+        logits = self.logits([0] * len(examples), count) if answers is None else answers[1]
         logits.requires_grad_()
         loss = task.loss(logits, batch)
         expect(loss.shape == (), f"the loss has shape {list(loss.shape)}, not []")

@@ -1,0 +1,1 @@
+"""The document of ``instatune compare``: strategies, seeds and a budget on one benchmark."""
