@@ -89,11 +89,10 @@ class AuthorsLinas(Strategy):
             self._losses[evaluation.architecture.key] = losses
 
     def _first(self) -> Genotypes:
-        if self.problem.initial:
-            return self.problem.space.encode(self.problem.initial)
-        cardinalities = self.problem.space.cardinalities
-        shape = (self.config.population, len(cardinalities))
-        return self.rng.integers(0, cardinalities, shape)
+        cardinalities, given = self.problem.space.cardinalities, list(self.problem.initial)
+        shape = (max(self.config.population - len(given), 0), len(cardinalities))
+        drawn = self.rng.integers(0, cardinalities, shape)
+        return np.concatenate([self.problem.space.encode(given), drawn])
 
     def _decoded(self, rows: Genotypes) -> list[Architecture]:
         return self.problem.space.decode(self.problem.space.canonical(rows))

@@ -47,7 +47,7 @@ MODEL = {
         "std": [0.37],
     },
 }
-TRAINING = {"batch_size": 32, "lr": 2e-3, "warmup": 0.1}
+TRAINING = {"batch_size": 32, "lr": 1e-3, "warmup": 0.1}
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def _spec(model: Path, quick: bool) -> dict[str, Any]:
         "name": "tabulate_digits",
         "device": "cpu",
         "model": {"adapter": {"name": "vit", "pretrained": False}, "checkpoint": str(model)},
-        "task": {"name": "digits", "search_share": 0.3, "augment": "light"},
+        "task": {"name": "digits", "search_share": 0.3},
         "teach": {**TRAINING, **length},
         "space": {"depth": [2, 3, 4], "heads": [1, 2, 4], "ffn": [12, 32, 96]},
         "order": {"by": "taylor", "batches": 8},

@@ -79,8 +79,9 @@ def relation_distance(
         for path in paths
         for own, other in zip(student.attention[path], others[path], strict=True)
     ]
-    # A sub-network without any head has no relations to compare.
-    return torch.stack(terms).mean() if terms else torch.zeros(())
+    if not terms:  # a sub-network without any head relates nothing
+        return next(iter(teacher.attention.values()))[0].new_zeros(())
+    return torch.stack(terms).mean()
 
 
 def relation_heads(wanted: int, *widths: int) -> int:

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from instatune.engine.evaluate import Evaluator
 from instatune.engine.events import Events
 from instatune.engine.folder import RunFolder
 from instatune.engine.problem import ExactFunction, exact_functions
-from instatune.engine.progressing import Scale
+from instatune.engine.progressing import Scale, losses
 from instatune.engine.rows import read_front
 from instatune.engine.stages.search import make_evaluator
 from instatune.engine.stages.tune import tuned
@@ -20,6 +22,7 @@ from instatune.engine.summary import aims
 from instatune.engine.workshop import Workshop
 from instatune.errors import StoreError
 from instatune.interfaces import AimInfo
+from instatune.metrics.hypervolume import Box
 from instatune.space import SearchSpace
 from instatune.spec.resolve import prepare
 from instatune.supernet.supernet import Supernet
@@ -53,14 +56,16 @@ class Reopened:
         return exact_functions(self.shop, self.space, self.supernet.anatomy)
 
     @property
-    def scale(self) -> Scale:
-        """The box that the run measured its hypervolumes in.
+    def scale(self) -> tuple[Box, NDArray[np.float64]]:
+        """The box of the run's hypervolumes, and losses ``[rows, aims]`` of what it measured.
 
         Raises:
             StoreError: The search stage of the run is not finished.
         """
         _require(self.shop.folder, "search")
-        return Scale.of(self.shop.plan.objectives, read_front(self.shop.folder))
+        front = read_front(self.shop.folder)
+        scale = Scale.of(self.shop.plan.objectives, front)
+        return scale.box, losses(scale.entries, [*front["evaluated"], *front["random"]])
 
     def searching(self) -> Evaluator:
         """Measures as the search did, through the same store."""

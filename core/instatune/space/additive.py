@@ -17,7 +17,7 @@ from instatune.space.search_space import Genotypes, SearchSpace
 
 _ERROR = 1e-9  # largest relative error of a row that is mere rounding
 _MOST_SHARES = 5_000
-_PROBES = 4_096  # random networks that stand for the space
+_PROBES = 2_048  # random networks that stand for the space
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -59,7 +59,9 @@ def additive(space: SearchSpace, genotypes: Genotypes, values: NDArray[np.float6
     if len(parts) <= rank:
         raise SpaceError(f"{len(parts)} rows cannot confirm {rank} shares of layers; give more")
     drawn = space.sample(np.random.default_rng(0), _PROBES)
-    needed = int(np.linalg.matrix_rank(np.concatenate([parts, _parts(space, drawn)])))
+    # Each way to make a layer is in some of these networks with near certainty.
+    probes = np.unique(_parts(space, drawn), axis=0)
+    needed = int(np.linalg.matrix_rank(np.concatenate([parts, probes])))
     if needed > rank:
         raise SpaceError(
             f"a sum over layers, but the rows decide only {rank} of its {needed} shares; give rows"

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instatune.errors import DataError, StoreError
 from instatune.interfaces import Arena, Benchmark, Measurement
+from instatune.metrics.hypervolume import Box
 from instatune.space import Architecture
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Trained(Benchmark):
 def _arena(run: Reopened) -> Arena:
     searching, testing = run.searching(), run.testing()
     names = tuple(aim.name for aim in run.aims)
-    box = run.scale.box
+    box, known = run.scale
     return Arena(
         space=run.space,
         aims=run.aims,
@@ -50,7 +52,7 @@ def _arena(run: Reopened) -> Arena:
         measure=partial(_measure, searching, names),
         final=partial(_measure, testing, names),
         bounds=box.bounds,
-        worst=_worst(box.bounds, box.reference),
+        worst=worst(box, known),
         fingerprint=_fingerprint(searching, testing),
         description=_description(run),
     )
@@ -67,11 +69,20 @@ def _measure(
         yield {name: evaluation.values[name] for name in names}
 
 
-def _worst(bounds: Sequence[tuple[float, float]], reference: Sequence[float]) -> tuple[float, ...]:
-    """Losses of the tight reference; inf where it lies outside of the bounds, as a loose one."""
+def worst(box: Box, known: NDArray[np.float64]) -> tuple[float, ...]:
+    """Losses of the tight reference; inf where there is none.
+
+    Args:
+        box: Of the run, with its tight reference.
+        known: Losses of everything that the run's search measured, ``[rows, aims]``. Where none of
+            these networks lies inside of the reference, comparing volumes would be idle, so that
+            the loose one has to do.
+    """
+    if not box.hypervolume(known) > 0:
+        return (np.inf,) * len(box.bounds)
     return tuple(
         low + corner * (high - low) if corner < 1.0 else np.inf
-        for (low, high), corner in zip(bounds, reference, strict=True)
+        for (low, high), corner in zip(box.bounds, box.reference, strict=True)
     )
 
 

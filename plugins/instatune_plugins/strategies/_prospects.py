@@ -87,7 +87,8 @@ class Rivals:
         """Those of greatest worth, and of the next ones what is on a hopeful front."""
         order = self._ranked()[: 10 * _PARENTS]
         hopeful = (self._losses.mean - _HOPE * self._losses.std)[order]
-        return self.genotypes[np.concatenate([order[:_PARENTS], order[non_dominated(hopeful)]])]
+        rows = np.concatenate([order[:_PARENTS], order[non_dominated(hopeful)]])
+        return np.asarray(self.genotypes[rows])
 
     def batch(self, count: int) -> Genotypes:
         """Choose one by one; what was chosen counts as measured with its predicted losses."""
@@ -100,10 +101,11 @@ class Rivals:
             chosen.append(int(worth.argmax()))
             front = np.concatenate([front, losses.mean[chosen[-1:]]])
             front = _inside(front, self.prospects.reference)
-        return self.genotypes[short[chosen]]
+        return np.asarray(self.genotypes[short[chosen]])
 
     def _ranked(self) -> NDArray[np.int64]:
-        return np.asarray(np.argsort(-self._worth, kind="stable"))
+        order: NDArray[np.int64] = np.argsort(-self._worth, kind="stable")
+        return order
 
 
 def _inside(losses: Array, reference: Array) -> Array:

@@ -67,6 +67,6 @@ class LinasPlusConfig(EvolutionConfig):
     """
 
     start: int = attrs.field(default=12, validator=ge(4))
-    batch: int = attrs.field(default=4, validator=ge(1))
+    batch: int = attrs.field(default=2, validator=ge(1))
     pool: int = attrs.field(default=4_000, validator=ge(1))
     generations: int = attrs.field(default=12, validator=ge(1))

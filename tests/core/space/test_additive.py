@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from instatune.errors import SpaceError
@@ -20,6 +20,7 @@ def rows(space, count, seed=0):
     return drawn[np.random.default_rng(seed).permutation(len(drawn))[:count]]
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 1000))
 def test_macs_and_parameters_of_unseen_networks_are_those_of_the_count(seed):
     land = fakes.Landscape()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
+import attrs
 import pytest
 
 from instatune.plugin.manager import discover
@@ -113,6 +114,16 @@ class TestEmbed(contracts.DimensionContract):
         return anatomy_of({"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4})
 
 
+class TestChannels(contracts.DimensionContract):
+    entry = "channels"
+    settings: ClassVar = {"ratio": (0.25, 0.5, 1.0)}
+
+    def anatomy(self):
+        whole = super().anatomy()
+        groups = [attrs.evolve(group, kind="channels") for group in whole.of_kind("ffn")]
+        return attrs.evolve(whole, groups=tuple(groups))
+
+
 class TestKvGroups(contracts.DimensionContract):
     entry = "kv_groups"
     settings: ClassVar = {"choices": (1, 4)}
@@ -192,6 +203,10 @@ class TestNsga2(contracts.StrategyContract):
 class TestLinas(contracts.StrategyContract):
     entry = "linas"
     settings: ClassVar = {"inner_evaluations": 500}
+
+
+class TestLinasPlus(contracts.StrategyContract):
+    entry = "linas_plus"
 
 
 class TestWeakNas(contracts.StrategyContract):
@@ -429,12 +444,13 @@ def test_every_component_that_is_offered_is_tested_here():
         for thing in globals().values()
         if isinstance(thing, type) and issubclass(thing, Contract) and hasattr(thing, "entry")
     }
-    # Adapters need checkpoints of their families: their tests stand with them.
+    # Adapters need checkpoints of their families, benchmarks need tables: their tests stand with
+    # them.
     offered = {
         (registry.kind, offer.entry.name)
         for registry in discover(only=("instatune",))
         for offer in registry.offers()
-        if registry.kind != "adapters"
+        if registry.kind not in ("adapters", "benchmarks")
     }
 
     # Image tasks need a model's transform: tests/plugins/tasks/{images,vqa} hold their contracts.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import numpy as np
 import pytest
@@ -13,6 +15,21 @@ from instatune.metrics.hypervolume import Box
 from instatune.space.members import members
 from instatune_plugins.benchmarks.tabular import arena_of
 from instatune_plugins.benchmarks.tabular_config import GeneColumn, SurrogateConfig, ValueColumn
+
+REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "tabular"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the tables are not there")
+@pytest.mark.parametrize(
+    ("dataset", "points"), [("cifar10", 17), ("cifar100", 15), ("imagenet", 14)]
+)
+def test_the_true_front_of_nas_bench_201(dataset, points):
+    from instatune_plugins.benchmarks import NasBench201Config
+    from instatune_plugins.benchmarks.nas_bench_201 import NasBench201
+
+    file = str(REAL / "nasbench201.csv.gz")
+    arena = NasBench201(NasBench201Config(file=file, dataset=dataset)).open()
+    assert (arena.space.size, len(arena.front)) == (15_625, points)
 
 
 @pytest.fixture(scope="module")

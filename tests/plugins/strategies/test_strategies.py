@@ -18,6 +18,7 @@ ENTRIES = {entry.name: entry for entry in instatune_strategies()}
 QUICK = {"linas": {"inner_evaluations": 1_000}, "weaknas": {"pool": 1_000}, "bayes": {"pool": 300}}
 SINGLE = {name for name, entry in ENTRIES.items() if entry.max_objectives == 1}
 LEARNERS = {name for name, entry in ENTRIES.items() if entry.needs_predictor}
+THINKERS = (LEARNERS | {"linas_plus", "tpe"}) & set(ENTRIES)  # slow, and good after few networks
 
 
 def make_strategy(name, problem, seed=0, **settings):
@@ -154,7 +155,7 @@ def test_a_single_objective_is_driven_to_its_best(search, strategy):
         smallest = problem.exact["macs"](problem.space.encode([problem.space.smallest]))[0]
         return problem.losses(found).min() - smallest
 
-    budget = {"tpe": 60, "bayes": 60}.get(strategy, 150)
+    budget = 60 if strategy in THINKERS else 150
     settings = {"optimizer": "DiscreteOnePlusOne"} if strategy == "nevergrad" else {}
     assert best(strategy, settings=settings) < 0.6 * best("random")
 
@@ -179,7 +180,7 @@ def test_measured_limits_are_learned(search, strategy):
     # where accuracy has to be high, more of what is measured is accurate than without the limit
     limits = (Limit(name="accuracy", low=0.80, exact=False),)
     aims = ("macs",) if strategy in SINGLE else ("accuracy", "macs")
-    budget = 60 if strategy in {*LEARNERS, "tpe"} else 150
+    budget = 60 if strategy in THINKERS else 150
     settings = {"optimizer": "DiscreteOnePlusOne"} if strategy == "nevergrad" else {}
     bound, free = (
         search(strategy, budget=budget, limits=some, aims=aims, settings=settings)[1]
@@ -236,19 +237,11 @@ def test_parts_of_the_initial_design_that_break_a_limit_are_left_out(search, dri
     assert space.largest not in [e.architecture for e in found]
 
 
-BUDGETS = {
-    "linas": 80,
-    "weaknas": 80,
-    "bayes": 60,
-    "tpe": 80,
-    "nevergrad": 250,
-}  # of the others: 400
-
-
 @pytest.mark.parametrize("strategy", sorted(set(ENTRIES) - SINGLE - {"random"}))
 def test_searches_beat_random_at_equal_budget(search, driver, strategy):
     """Median of three seeds; all begin with the same random networks."""
-    budget, space = BUDGETS.get(strategy, 400), driver.bert_space()
+    budget = 70 if strategy in THINKERS else {"nevergrad": 250}.get(strategy, 400)
+    space = driver.bert_space()
     settings = {"optimizer": "TwoPointsDE"} if strategy == "nevergrad" else {}
 
     def volume(name, seed, **options):
