@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--save", action="store_true", help="write the results file")
     options = parser.parse_args()
-    arenas = [name for name in options.arena or ARENAS if _there(name, options.data)]
+    arenas = [name for name in options.arena or ARENAS if is_there(name, options.data)]
     strategies = [OURS, THEIRS, *(options.strategy or filter(_offered, RIVALS))]
     cells = [
         Cell(
@@ -105,9 +105,9 @@ def main() -> None:
         for seed in range(options.seeds)
         for strategy in strategies
     ]
-    _run([cell for cell in cells if not cell.file(options.runs).exists()], options)
+    run_cells([cell for cell in cells if not cell.file(options.runs).exists()], options)
     found = {
-        (arena, start): _Contest(arena, start, strategies, options)
+        (arena, start): Contest(arena, start, strategies, options)
         for arena in arenas
         for start in STARTS
     }
@@ -116,7 +116,7 @@ def main() -> None:
     _report(found, options)
 
 
-def _report(found: Mapping[tuple[str, str], _Contest], options: argparse.Namespace) -> None:
+def _report(found: Mapping[tuple[str, str], Contest], options: argparse.Namespace) -> None:
     needs = {key: contest.needed("loose") for key, contest in found.items()}
     value = max(options.budget + 1 if need is None else need for need in needs.values())
     details = {
@@ -129,7 +129,7 @@ def _report(found: Mapping[tuple[str, str], _Contest], options: argparse.Namespa
     sys.exit(0 if ok else 1)
 
 
-class _Contest:
+class Contest:
     """All searches on one table from one start."""
 
     def __init__(
@@ -202,13 +202,15 @@ class _Contest:
             ]
             for strategy in self.runs
         ]
-        needs = ", ".join(f"{box}: {need}" for box, need in summary["evaluations_for_theirs"].items())
+        needs = ", ".join(
+            f"{box}: {need}" for box, need in summary["evaluations_for_theirs"].items()
+        )
         print(f"\n{self.name}: hypervolume that is missing, %, loose / tight box\n")
         print(table(["strategy", *(f"at {mark}" for mark in summary["marks"])], rows))
         print(f"\n{OURS} has what {THEIRS} has at {self.budget} after: {needs}", flush=True)
 
 
-def _run(cells: Sequence[Cell], options: argparse.Namespace) -> None:
+def run_cells(cells: Sequence[Cell], options: argparse.Namespace) -> None:
     started = time.monotonic()
     pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
     with pool:
@@ -317,7 +319,7 @@ def _offered(strategy: str) -> bool:
     return entry is not None and not missing_requirements(entry)
 
 
-def _there(arena: str, data: Path) -> bool:
+def is_there(arena: str, data: Path) -> bool:
     try:
         open_arena(arena, data)
     except FileNotFoundError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from instatune.engine.folder import RunFolder

@@ -110,6 +110,8 @@ class SearchSection:
         calibration_batches: Training batches, of the size of ``tune``, on which each sub-network
             takes statistics of its own for its batch normalisations before it is scored or
             exported; 0 leaves those of training. Nothing where a model has none.
+        warm_start: Folder of a finished run on the same elastic dimensions, whose best networks
+            are measured first; None to begin at random.
     """
 
     strategy: Component = attrs.field(factory=lambda: Component(name="linas"))
@@ -122,6 +124,7 @@ class SearchSection:
     export_limit: int = attrs.field(default=12, validator=ge(1))
     max_failures: int = attrs.field(default=0, validator=ge(0))
     calibration_batches: int = attrs.field(default=8, validator=ge(0))
+    warm_start: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -18,12 +18,13 @@ from instatune.spec.checkpoint import locate
 from instatune.spec.document import Document, Path
 from instatune.spec.faults import Refused
 from instatune.spec.loader import Source, open_source
-from instatune.spec.model import PluginsSection
+from instatune.spec.model import PluginsSection, Spec
 from instatune.spec.outline import Outliner
 from instatune.spec.parts import Resolver
 from instatune.spec.places import Place, places
 from instatune.spec.plan import Part, Plan
 from instatune.spec.structure import spec_converter, structure
+from instatune.spec.warm_start import troubles
 
 
 def prepare(
@@ -62,6 +63,7 @@ def plan(source: Source, plugins: Plugins, overrides: Iterable[str] = ()) -> Pla
         *broken_files(document, plugins),
         *trouble,
         *misfit,
+        *_warm_start(document, spec, outline),
     ]
     if problems or spec is None or checkpoint is None:
         raise SpecError(in_order(problems), document.source)
@@ -126,6 +128,16 @@ def _outline(
         return None, outliner.problems
     space = outliner.space(anatomy, known, complete=len(known) == len(dimensions))
     return space, outliner.problems
+
+
+def _warm_start(
+    document: Document, spec: Spec | None, outline: SearchSpace | None
+) -> Iterator[Problem]:
+    folder = document.at(("search", "warm_start"))
+    if spec is None or not isinstance(folder, str):
+        return
+    for text in troubles(folder, spec.run_dir or f"runs/{spec.name}", outline):
+        yield document.problem(("search", "warm_start"), text)
 
 
 def broken_files(document: Document, plugins: Plugins) -> Iterator[Problem]:

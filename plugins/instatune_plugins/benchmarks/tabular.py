@@ -1,4 +1,8 @@
-"""Benchmarks on tables of measured networks: all of a space, or a sample with a surrogate."""
+"""Benchmarks on tables of measured networks: all of a space, or a sample with a surrogate.
+
+A table needs aims that conflict. One of costs alone, such as the latencies of HAT (Wang et al.,
+arXiv:2005.14187), tells predictors apart but no strategies: the smallest network is the answer.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from instatune_plugins.strategies.model_config import (
     LinasPlusConfig,
     WeakNasConfig,
 )
+from instatune_plugins.strategies.shrinking_config import ShrinkingConfig
 
 __all__ = [
     "AgeMoeaConfig",
@@ -41,6 +42,7 @@ __all__ = [
     "Nsga3Config",
     "RandomConfig",
     "RegularizedEvolutionConfig",
+    "ShrinkingConfig",
     "TpeConfig",
     "WeakNasConfig",
 ]
@@ -52,6 +54,12 @@ def instatune_strategies() -> Iterator[StrategyEntry]:
     yield from _learning()
     yield from _evolving()
     yield from _of_libraries()
+    yield StrategyEntry(
+        name="shrinking",
+        target="instatune_plugins.strategies.shrinking:Shrinking",
+        config=ShrinkingConfig,
+        summary="leads another strategy in a smaller space, learned from the first measurements",
+    )
 
 
 def _learning() -> Iterator[StrategyEntry]:

@@ -147,6 +147,21 @@ def test_a_table_of_all_networks_asks_for_no_surrogate(tmp_path):
     assert [gene.choices for gene in results.space.genes] == [(1, 2)]
 
 
+def test_values_of_dropped_layers_are_no_choices(tmp_path):
+    nets = [
+        {"ks": [3, 9], "e": [2, 2], "d": [1]},
+        {"ks": [5, 3], "e": [2, 4], "d": [2]},
+        {"ks": [3, 5], "e": [4, 2], "d": [2]},
+    ]
+    lines = [f'"{net}",{index}' for index, net in enumerate(nets)]
+    (tmp_path / "r.csv").write_text("\n".join(["Sub-network,MACs", *lines]))
+    results = read_results([str(tmp_path / "r.csv")])
+    choices = {gene.name: gene.choices for gene in results.space.genes}
+    assert choices["ks.1"] == (3, 5)  # the 9 stands where no layer is
+    table, _ = write_results(results, tmp_path)
+    assert read_table(str(table))["ks.1"][0] == ""
+
+
 def test_numbers_are_taken_as_independent_on_request(tmp_path, networks):
     results = read_results([write(tmp_path / "r.csv", networks)], layered=False)
     assert results.depth == {}
@@ -226,8 +241,12 @@ def test_a_cell_that_is_no_network_is_told_with_its_line(tmp_path, cell, message
     ("text", "message"),
     [
         ("net,MACs\n1,2\n", r"has no column 'Sub-network'; it has 'net', 'MACs'"),
-        ("Sub-network,MACs\n{'d': 1},x\n", r"t\.csv:2: 'x' is no number \(column 'MACs'\)"),
+        (
+            "Sub-network,MACs\n{'d': 1},x\n{'d': 2},1\n",
+            r"t\.csv:2: 'x' is no number \(column 'MACs'\)",
+        ),
         ("Sub-network,MACs\n{'d': 1},5\n{'d': 2},5\n", r"no column tells networks apart; there"),
+        ("Sub-network,MACs\n{'d': 1},5\n{'d': 1},6\n", r"t\.csv: all rows hold the same network"),
         ("Sub-network,Vim\n{'d': 1},5\n{'d': 2},6\n", r"'Vim': is more of it better\? Say so with"),
     ],
 )

@@ -207,6 +207,7 @@ class TestLinas(contracts.StrategyContract):
 
 class TestLinasPlus(contracts.StrategyContract):
     entry = "linas_plus"
+    settings: ClassVar = {"pool": 300, "generations": 3, "batch": 6}
 
 
 class TestWeakNas(contracts.StrategyContract):
@@ -256,6 +257,11 @@ class TestNevergrad(contracts.StrategyContract):
 
 class TestTpe(contracts.StrategyContract):
     entry = "tpe"
+
+
+class TestShrinking(contracts.StrategyContract):
+    entry = "shrinking"
+    settings: ClassVar = {"share": 0.5, "scout": "random"}
 
 
 class TestAccuracy(contracts.ObjectiveContract):

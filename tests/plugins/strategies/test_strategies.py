@@ -15,7 +15,12 @@ from instatune_plugins.predictors.ridge import Ridge
 from instatune_plugins.strategies import instatune_strategies
 
 ENTRIES = {entry.name: entry for entry in instatune_strategies()}
-QUICK = {"linas": {"inner_evaluations": 1_000}, "weaknas": {"pool": 1_000}, "bayes": {"pool": 300}}
+QUICK = {
+    "linas": {"inner_evaluations": 1_000},
+    "weaknas": {"pool": 1_000},
+    "bayes": {"pool": 300},
+    "linas_plus": {"pool": 300, "generations": 3, "batch": 6},
+}
 SINGLE = {name for name, entry in ENTRIES.items() if entry.max_objectives == 1}
 LEARNERS = {name for name, entry in ENTRIES.items() if entry.needs_predictor}
 THINKERS = (LEARNERS | {"linas_plus", "tpe"}) & set(ENTRIES)  # slow, and good after few networks

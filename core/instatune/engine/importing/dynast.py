@@ -7,15 +7,15 @@ one table: a network that was measured several times gets the mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from instatune.engine.importing.layers import Depth, find_depth, make_space
+from instatune.engine.importing.layers import Depth, find_depth, make_space, without_dropped
 from instatune.engine.importing.measure import Goal, Measure, measure_of, slug
-from instatune.engine.importing.network import Literal, read_literal
+from instatune.engine.importing.network import Literal, Values, read_literal
 from instatune.errors import DataError, SpaceError
 from instatune.metrics.front import non_dominated
 from instatune.space import SearchSpace
@@ -79,35 +79,43 @@ def read_results(
     tables = [
         read_table(path, "csv" if path.endswith((".csv", ".csv.gz")) else "auto") for path in paths
     ]
-    literals = _literals(tables)
-    choices = _choices(literals)
-    depth = find_depth(literals[0].lengths, choices) if layered else {}
-    choices = _without_constants(choices, literals[0].lengths, depth)
-    space = make_space(choices, depth)
-    rows = space.canonical(
-        np.array([[choices[g].index(found.values[g]) for g in choices] for found in literals])
-    )
+    space, depth, rows = _coded(_literals(tables), layered, paths[0])
     first, inverse, repeats = _distinct(rows)
-    columns = {head: _column(tables, head) for head in _heads(tables)}
     means = {
-        head: np.bincount(inverse, weights=column) / repeats for head, column in columns.items()
+        head: np.bincount(inverse, weights=_column(tables, head)) / repeats
+        for head in _heads(tables)
     }
     constant = {head: float(v[0]) for head, v in means.items() if v.min() == v.max()}
     kept = {head: values for head, values in means.items() if head not in constant}
     if not kept:
         raise DataError(f"{paths[0]}: no column tells networks apart; there is nothing to import")
-    genotypes = rows[first]
     return Results(
         files={table.source: len(table) for table in tables},
         space=space,
         depth=depth,
-        genotypes=genotypes,
+        genotypes=rows[first],
         measures=_measures(kept, goals or {}, paths[0]),
         values=kept,
         repeats=repeats,
-        exact=frozenset(head for head in kept if _is_exact(space, genotypes, kept[head])),
+        exact=frozenset(head for head in kept if _is_exact(space, rows[first], kept[head])),
         constant=constant,
     )
+
+
+def _coded(
+    literals: Sequence[Literal], layered: bool, place: str
+) -> tuple[SearchSpace, Depth, Genotypes]:
+    """The space of all networks, its layers, and a canonical genotype for each row."""
+    names, lengths = literals[0].values, literals[0].lengths
+    written = _choices(names, [found.values for found in literals])
+    depth = find_depth(lengths, written) if layered else {}
+    networks = [without_dropped(found.values, depth) for found in literals]
+    choices = _without_constants(_choices(names, networks), lengths, depth)
+    if not choices:
+        raise DataError(f"{place}: all rows hold the same network; there is nothing to search")
+    space = make_space(choices, depth)
+    rows = np.array([_indices(network, choices) for network in networks], dtype=np.int64)
+    return space, depth, space.canonical(rows)
 
 
 def _literals(tables: Sequence[Table]) -> list[Literal]:
@@ -135,8 +143,20 @@ def _differences(first: Literal, other: Literal) -> str:
     return f"{key!r} has {other.lengths.get(key, 0)} numbers, not {first.lengths.get(key, 0)}"
 
 
-def _choices(literals: Sequence[Literal]) -> dict[str, list[int]]:
-    return {name: sorted({found.values[name] for found in literals}) for name in literals[0].values}
+def _choices(names: Iterable[str], networks: Sequence[Values]) -> dict[str, list[int]]:
+    """Values of each gene, ascending."""
+    found: dict[str, set[int]] = {name: set() for name in names}
+    for network in networks:
+        for name, value in network.items():
+            found[name].add(value)
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def _indices(network: Values, choices: Mapping[str, list[int]]) -> list[int]:
+    """A row of choice indices; any will do for genes of dropped layers."""
+    return [
+        values.index(network[name]) if name in network else 0 for name, values in choices.items()
+    ]
 
 
 def _without_constants(

@@ -48,6 +48,17 @@ def find_depth(lengths: Mapping[str, int], choices: Mapping[str, Sequence[int]])
     return depth
 
 
+def without_dropped(values: Mapping[str, int], depth: Depth) -> dict[str, int]:
+    """Leave out the genes of layers that a network does not have: they say nothing."""
+    dropped = {
+        gene
+        for counter, layers in depth.items()
+        for genes in layers[values[counter] :]
+        for gene in genes
+    }
+    return {name: value for name, value in values.items() if name not in dropped}
+
+
 def make_space(choices: Mapping[str, Sequence[int]], depth: Depth) -> SearchSpace:
     """The space of all choices; genes of dropped layers have no meaning."""
     homes = {

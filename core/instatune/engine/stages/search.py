@@ -18,6 +18,7 @@ from instatune.engine.seeds import derive
 from instatune.engine.selection import feasible_front, spread
 from instatune.engine.stages.stage import Outcome, Stage, files, spelled
 from instatune.engine.stages.tune import tuned
+from instatune.engine.warm_start import fingerprint, warmed
 from instatune.engine.weights import digest
 from instatune.engine.workshop import SplitName, Workshop
 from instatune.errors import SearchError
@@ -31,6 +32,7 @@ def _reads(shop: Workshop) -> Any:
     plan, section = shop.plan, shop.plan.spec.search
     # Left out at its default, so that runs from before there was a choice stay finished.
     calibrated, default = section.calibration_batches, SearchSection().calibration_batches
+    earlier = section.warm_start
     return {
         "strategy": spelled(plan.strategy),
         "predictor": spelled(plan.predictor),
@@ -44,6 +46,7 @@ def _reads(shop: Workshop) -> Any:
             section.export_limit,
         ],
         **({} if calibrated == default else {"calibration_batches": calibrated}),
+        **({} if earlier is None else {"warm_start": fingerprint(earlier)}),
     }
 
 
@@ -51,7 +54,7 @@ def _run(shop: Workshop) -> Outcome:
     section = shop.plan.spec.search
     supernet = tuned(shop)
     evaluator = make_evaluator(shop, supernet, "search", section.precision, section.examples)
-    problem = make_problem(shop, evaluator)
+    problem, warmth = warmed(make_problem(shop, evaluator), section.warm_start)
     rng = np.random.default_rng(shop.seed("search"))
     require_feasible(problem, np.random.default_rng(shop.seed("feasible")))
     strategy = make_strategy(shop, problem, rng)
@@ -91,7 +94,7 @@ def _run(shop: Workshop) -> Outcome:
         },
     )
     return Outcome(
-        f"{len(found)} networks measured, {len(front)} on the front, {len(chosen)} chosen"
+        f"{len(found)} networks measured, {len(front)} on the front, {len(chosen)} chosen{warmth}"
     )
 
 
