@@ -66,16 +66,20 @@ class GaussianProcess:
             y: Finite.
             start: Theta of an earlier fit to start from.
         """
+        mean, std, centre = float(y.mean()), float(y.std()) or 1.0, x.mean(axis=0)
+        return self.condition(x, y, self._fitted(x - centre, (y - mean) / std, start))
+
+    def condition(self, x: Array, y: Array, theta: Array) -> Learned:
+        """Condition a kernel that is known on values; arguments as for :meth:`learn`."""
         from scipy.linalg import cholesky, solve_triangular
 
         mean, std, centre = float(y.mean()), float(y.std()) or 1.0, x.mean(axis=0)
-        values = (y - mean) / std
-        theta = self._fitted(x - centre, values, start)
         noise = np.exp(theta[self._linear + 1]) + _JITTER
         covariance = self._kernel(theta, x, x, centre) + noise * np.eye(len(y))
         lower = cholesky(covariance, lower=True)
         inverse = solve_triangular(lower, np.eye(len(y)), lower=True)
-        return Learned(theta, x, centre, mean, std, inverse, inverse.T @ (inverse @ values))
+        duals = inverse.T @ (inverse @ ((y - mean) / std))
+        return Learned(theta, x, centre, mean, std, inverse, duals)
 
     def predict(self, learned: Learned, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the noiseless values, ``[rows]`` each."""

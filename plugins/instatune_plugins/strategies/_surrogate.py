@@ -22,6 +22,8 @@ from instatune_plugins.strategies._memory import Memory
 
 Array = NDArray[np.float64]
 
+_GROWTH = 1.05  # of the measured networks, before kernels are learned anew
+
 
 @attrs.frozen
 class Bend:
@@ -69,16 +71,28 @@ class Surrogate:
         self._signs = {aim.name: -1.0 if aim.goal == "max" else 1.0 for aim in memory.problem.aims}
         self._models: dict[str, Learned] = {}
         self._bends: dict[str, Bend] = {}
+        self._fitted_on = 0
 
     def learn(self) -> None:
-        """Fit to all that was measured, from where the last fit ended."""
+        """Fit to all that was measured, from where the last fit ended.
+
+        Kernels change little from batch to batch: they are learned anew when a twentieth more is
+        known, and until then only conditioned on what is new.
+        """
         x = self.describe(self.memory.genotypes)
+        anew = len(x) >= _GROWTH * self._fitted_on
+        self._fitted_on = len(x) if anew else self._fitted_on
         for name in self.memory.predicted_names:
             losses = self._sign(name) * self.memory.values(name)
             self._bends[name] = Bend.of(losses)
             known = self._models.get(name)
             start = None if known is None else known.theta
-            self._models[name] = self.process.learn(x, self._bends[name](losses), start)
+            bent = self._bends[name](losses)
+            self._models[name] = (
+                self.process.learn(x, bent, start)
+                if anew or start is None
+                else self.process.condition(x, bent, start)
+            )
 
     def known(self) -> tuple[Array, NDArray[np.bool_]]:
         """Bent losses of measured networks ``[rows, aims]``, and which meet all limits."""

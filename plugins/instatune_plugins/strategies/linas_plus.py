@@ -28,8 +28,6 @@ from instatune_plugins.strategies._variation import Variation
 if TYPE_CHECKING:
     from instatune_plugins.strategies import LinasPlusConfig
 
-_LISTED = 20_000  # spaces up to this size are looked at as a whole
-
 
 class LinasPlus(Searcher):
     """Greatest expected hypervolume improvement on a surrogate that knows networks."""
@@ -62,7 +60,7 @@ class LinasPlus(Searcher):
         """Networks worth a closer look: all, or those that an evolution on their worth finds."""
         space = self.problem.space
         rivals = Rivals(prospects, self.memory.genotypes[:0])
-        if space.size <= _LISTED:
+        if space.size <= self.config.pool:
             rivals.join(self.new(all_networks(space)))
             return rivals
         rng = np.random.default_rng([self.seed, self.loop])

