@@ -72,13 +72,13 @@ def _spec(model: Path, quick: bool) -> dict[str, Any]:
     model.mkdir(parents=True, exist_ok=True)
     (model / "config.json").write_text(json.dumps(MODEL, indent=1), encoding="utf-8")
     length = {"epochs": 1, "max_steps": 3} if quick else {"epochs": 60}
-    longer = {"epochs": 1, "max_steps": 3} if quick else {"epochs": 160}
+    longer = {"epochs": 1, "max_steps": 3} if quick else {"epochs": 120}
     return {
         "spec": 1,
         "name": "tabulate_digits",
         "device": "cpu",
         "model": {"adapter": {"name": "vit", "pretrained": False}, "checkpoint": str(model)},
-        "task": {"name": "digits", "search_share": 0.3, "augment": "light"},
+        "task": {"name": "digits", "search_share": 0.3},
         "teach": {**TRAINING, **length},
         "space": {"depth": [2, 3, 4], "heads": [1, 2, 4], "ffn": [12, 32, 96]},
         "order": {"by": "taylor", "batches": 8},

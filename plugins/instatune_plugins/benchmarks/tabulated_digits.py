@@ -1,6 +1,10 @@
 """All sub-networks of a tiny vision transformer on handwritten digits, measured once.
 
-``tests/benchmarks/tabulate_digits.py`` made the table.
+``tests/benchmarks/tabulate_digits.py`` made the table with instatune's own training. On the 539
+images of the search split accuracies go from 88.1 to 93.9 %, on the 359 of the test split from 86.4
+to 94.7 %; the two rankings agree to Kendall's τ 0.54. Spearman's correlation with MACs is 0.48 for
+accuracy and 0.20 for low cross-entropy, so larger is far from always better. The true front has 16
+points by accuracy and 17 by cross-entropy.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ def test_more_costs_help_but_do_not_decide(arena):
     assert 0.4 < found < 0.98
 
 
-@pytest.mark.parametrize("quality", ["accuracy", "loss"])
-def test_the_front_trades_quality_for_costs(quality):
+@pytest.mark.parametrize(("quality", "points"), [("accuracy", 16), ("loss", 17)])
+def test_the_true_front_has_as_many_points_as_documented(quality, points):
     arena = TabulatedDigits(TabulatedDigitsConfig(quality=quality)).open()
-    assert len(arena.front) >= 10
+    assert len(arena.front) == points
     assert "the true front has" in arena.description

@@ -198,7 +198,9 @@ class TestDistance:
 
 
 @pytest.mark.parametrize(
-    "schedule", [instatune(), AlphaDivergence(AlphaDivergenceConfig()), Plain()], ids=repr
+    "schedule",
+    [instatune(), AlphaDivergence(AlphaDivergenceConfig()), Plain()],
+    ids=lambda schedule: type(schedule).__name__,
 )
 def test_numbers_are_compared_by_their_squared_error(schedule):
     student = torch.tensor([[0.5], [2.0]], requires_grad=True)
@@ -212,7 +214,9 @@ def test_numbers_are_compared_by_their_squared_error(schedule):
 
 
 @pytest.mark.parametrize(
-    "schedule", [instatune(), AlphaDivergence(AlphaDivergenceConfig())], ids=repr
+    "schedule",
+    [instatune(), AlphaDivergence(AlphaDivergenceConfig())],
+    ids=lambda schedule: type(schedule).__name__,
 )
 def test_tokens_are_compared_one_by_one_and_padding_adds_nothing(schedule):
     generator = torch.Generator().manual_seed(0)
