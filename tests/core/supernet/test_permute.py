@@ -93,7 +93,10 @@ def test_ranking_refuses_what_is_not_a_number():
 @pytest.mark.parametrize(
     ("order", "message"),
     [
-        ({"heads.9": torch.arange(4)}, r"order of 'heads\.9': no such group; there are \['ffn\.0'"),
+        (
+            {"heads.9": torch.arange(4)},
+            r"order of 'heads\.9': no such group; there are \['embed', 'ffn",
+        ),
         ({"heads.0": torch.tensor([0, 1, 1, 3])}, r"each of 0 to 3 once, not \[0, 1, 1, 3\]"),
         ({"heads.0": torch.arange(3)}, r"each of 0 to 3 once, not \[0, 1, 2\]"),
         ({"heads.0": torch.arange(4)[None]}, r"each of 0 to 3 once"),
