@@ -58,5 +58,6 @@ def _quality(quality: str) -> ValueColumn:
         test=f"test_{quality}",
         name=quality,
         label=quality if quality == "accuracy" else "cross-entropy",
+        unit="" if quality == "accuracy" else "nats",
         goal="max" if quality == "accuracy" else "min",
     )
