@@ -224,7 +224,14 @@ def test_ctrl_c_leaves_a_resumable_run_and_exits_130(toy, tmp_path):
     path = tmp_path / "spec.yaml"
     path.write_text(json.dumps(toy.make(tmp_path, teach=training)))
     command = [sys.executable, "-m", "instatune", "run", str(path)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # What starts in the background of a shell ignores Ctrl-C, and hands that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     checkpoint = tmp_path / "run" / "teacher" / "checkpoint.pt"
     while not checkpoint.exists():
         assert process.poll() is None, process.communicate()
