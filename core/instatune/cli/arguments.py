@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from instatune.plugin.manager import Plugins
-from instatune.spec.comparison.plan import ComparisonPlan
 from instatune.spec.plan import Plan
+
+if TYPE_CHECKING:
+    from instatune.spec.comparison.plan import ComparisonPlan
 
 STAGES = ("load", "teach", "elastic", "order", "tune", "search", "verify", "export", "report")
 """Stages of a run. Repeated here because their own room imports torch; a test compares."""

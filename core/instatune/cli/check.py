@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from instatune.cli.arguments import STAGES, add_spec, comparison_from, plan_from
 from instatune.plugin.entries import StrategyEntry
-from instatune.spec.comparison.plan import ComparisonPlan
 from instatune.spec.model import Constraint
 from instatune.spec.plan import Part, Plan
+
+if TYPE_CHECKING:
+    from instatune.spec.comparison.plan import ComparisonPlan
 
 NAME = "check"
 HELP = "check a spec without loading the model, in less than a second"
