@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print a resume, or fail with all problems."""
-    from instatune.spec.comparison.structure import is_comparison
+    from instatune.spec.document import is_comparison
     from instatune.spec.loader import open_source
 
     document = open_source(args.spec)

@@ -62,3 +62,8 @@ class Document:
             if path[:length] in self.lines:
                 return None
         return None
+
+
+def is_comparison(document: Document) -> bool:
+    """Whether a document wants to be a comparison rather than the spec of a run."""
+    return "compare" in document.data and "spec" not in document.data

@@ -9,7 +9,7 @@ from instatune.errors import SpecError
 from instatune.plugin.manager import Plugins, discover
 from instatune.spec.comparison.resolve import plan, prepare
 from instatune.spec.comparison.schema import schema
-from instatune.spec.comparison.structure import is_comparison
+from instatune.spec.document import is_comparison
 from instatune.spec.loader import parse
 from instatune.spec.resolve import plan as plan_run
 

@@ -21,11 +21,6 @@ BESIDE = ("label", "predictor")
 """Keys of a contender that are no settings of its strategy."""
 
 
-def is_comparison(document: Document) -> bool:
-    """Whether a document wants to be a comparison rather than the spec of a run."""
-    return "compare" in document.data and "spec" not in document.data
-
-
 def structure(document: Document) -> tuple[ComparisonSpec | None, list[Problem]]:
     """Structure a document.
 
