@@ -54,6 +54,10 @@ def main() -> None:
     parser.add_argument("--only", choices=SAMPLERS, action="append", help="only this sampler")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1000, help="the budget, in uniform steps")
+    parser.add_argument("--batch", type=int, help="examples in a step of tuning")
+    parser.add_argument("--train", type=int, help="examples to teach (one epoch) and tune with")
+    parser.add_argument("--evaluations", type=int, default=60, help="of the search, per sampler")
+    parser.add_argument("--search-examples", type=int, help="examples that the search looks at")
     parser.add_argument("--quick", action="store_true", help="a few steps of everything")
     options = parser.parse_args()
     if options.quick:
@@ -64,7 +68,10 @@ def main() -> None:
     best = max(names, key=lambda name: mean(seed[name]["hypervolume"] for seed in found))
     value = round(mean(seed[best]["smallest"] for seed in found), 2)
     goal = found[0][best]["guessing"]
-    details = {"seeds": found, "best": best, "budget_in_uniform_steps": options.steps}
+    settings = {
+        key: getattr(options, key) for key in ("steps", "batch", "train", "search_examples")
+    }
+    details = {"accuracies": found, "best": best, "seeds": options.seeds, **settings}
     whole = not options.quick and len(names) == len(SAMPLERS)
     report("samplers", value, goal, "% accuracy", value >= goal, details, save=whole)
 
@@ -92,7 +99,14 @@ def _spec(seed: int, options: argparse.Namespace) -> dict[str, Any]:
     spec = example(EXAMPLE, options.data)
     spec["seed"] = seed
     spec["tune"] = {**spec["tune"], "start": "teacher", "loss": "plain", "curve_points": 2}
-    spec["search"] = {**spec["search"], "evaluations": 60}
+    spec["search"] = {**spec["search"], "evaluations": options.evaluations}
+    if options.batch:
+        spec["tune"]["batch_size"] = options.batch
+    if options.train:
+        spec["task"] = {**spec["task"], "max_train": options.train}
+        spec["teach"] = {**spec["teach"], "epochs": 1}
+    if options.search_examples:
+        spec["task"] = {**spec["task"], "search_examples": options.search_examples}
     if options.quick:
         few = {"batch_size": 8, "epochs": 1}
         spec["task"] = {**spec["task"], "max_train": 100, "search_examples": 40}

@@ -7,11 +7,11 @@ from instatune.interfaces.benchmark import Arena, Benchmark
 from instatune.interfaces.dimension import Damage, Dimension
 from instatune.interfaces.evaluation import Evaluation, Measurement
 from instatune.interfaces.executor import Executor
-from instatune.interfaces.exporter import Exporter, Network
+from instatune.interfaces.exporter import Exporter, Network, Runner
 from instatune.interfaces.objective import Bench, ExactObjective, Objective
 from instatune.interfaces.ordering import Ordering, Probe
 from instatune.interfaces.predictor import Prediction, Predictor
-from instatune.interfaces.quantizer import Quantizer
+from instatune.interfaces.quantizer import Policy, Quantizer, Ranges, Simulation
 from instatune.interfaces.reporter import Progress, Reporter
 from instatune.interfaces.sampler import Draw, Gauge, Role, Sampler
 from instatune.interfaces.schedule import (
@@ -71,18 +71,22 @@ __all__ = [
     "Network",
     "Objective",
     "Ordering",
+    "Policy",
     "Prediction",
     "Predictor",
     "Probe",
     "Problem",
     "Progress",
     "Quantizer",
+    "Ranges",
     "RelationLayers",
     "Reporter",
     "Role",
     "Row",
+    "Runner",
     "Sampler",
     "Schedule",
+    "Simulation",
     "Splits",
     "Strategy",
     "Summary",

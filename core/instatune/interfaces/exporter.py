@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-    from instatune.interfaces.adapter import Adapter
+    from instatune.interfaces.adapter import Adapter, Batch
+    from instatune.interfaces.quantizer import Policy
     from instatune.space import Anatomy, Architecture
+
+Runner: TypeAlias = "Callable[[Batch], Tensor]"
+"""Logits of a batch, both on the CPU; the same as :meth:`Adapter.logits` of the network."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +35,13 @@ class Network:
         processor: Tokenizer or transform.
         labels: Names of the classes.
         facts: Plain data for people: measurements, task, versions.
+        policy: Bits by module name for modules of less than 32; empty for a network in full
+            precision.
+        quantized: The same network with quantized tensors; None in full precision.
+        quantizer_name: How a spec calls what quantized it, ``name@distribution``; may be empty.
+        quantizer_settings: Settings of it, plain data.
+        example: A batch that the network takes, on the CPU, for tracing; two examples or more.
+        calibration: Training batches on the CPU for formats that quantize by themselves.
     """
 
     model: nn.Module
@@ -43,6 +54,17 @@ class Network:
     processor: Any
     labels: tuple[str, ...]
     facts: Mapping[str, Any]
+    policy: Policy = attrs.field(factory=dict)
+    quantized: nn.Module | None = None
+    quantizer_name: str = ""
+    quantizer_settings: Mapping[str, Any] = attrs.field(factory=dict)
+    example: Batch = attrs.field(factory=dict)
+    calibration: tuple[Batch, ...] = ()
+
+    @property
+    def deployed(self) -> nn.Module:
+        """What is to be deployed: the quantized network, or the one in full precision."""
+        return self.model if self.quantized is None else self.quantized
 
 
 class Exporter(ABC):
@@ -59,3 +81,21 @@ class Exporter(ABC):
         Returns:
             The files written.
         """
+
+    def artefact(self, directory: Path) -> tuple[Path, ...]:
+        """Files in ``directory`` that hold the network itself: their size is its size.
+
+        The default is none: not known.
+        """
+        return ()
+
+    def runner(self, directory: Path, threads: int) -> Runner | None:
+        """Load what :meth:`export` wrote, as a user would, to be scored and timed on the CPU.
+
+        Asked of exporters whose entry has ``runs``. The default is None.
+
+        Args:
+            directory: Where it was written.
+            threads: Threads that it may compute with.
+        """
+        return None

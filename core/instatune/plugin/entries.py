@@ -108,10 +108,10 @@ class DimensionEntry(Entry):
     """Something that becomes elastic. Its target must be light (numpy at most).
 
     Attributes:
-        effect: What its genes set: units of groups, or layers of stacks.
+        effect: What its genes set: units of groups, layers of stacks, or bits of modules.
     """
 
-    effect: Literal["width", "depth"] = "width"
+    effect: Literal["width", "depth", "bits"] = "width"
 
 
 @attrs.frozen(kw_only=True)
@@ -187,10 +187,13 @@ class QuantizerEntry(Entry):
     Attributes:
         bits: Bit widths that it offers besides 32.
         needs_calibration: Whether it looks at training samples.
+        simulates: Whether a policy is simulated at about the cost of a forward pass, so that it can
+            be searched; others are for the networks that were found.
     """
 
     bits: tuple[int, ...]
     needs_calibration: bool = True
+    simulates: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -247,9 +250,15 @@ class ExporterEntry(Entry):
 
     Attributes:
         loadable: Whether ``instatune.load`` reads it back.
+        runs: Whether :meth:`Exporter.runner` runs what it writes, so that it is scored and timed.
+        quantized: Whether it writes networks of less than 32 bits as such.
+        full: Whether it writes networks of 32 bits.
     """
 
     loadable: bool = False
+    runs: bool = False
+    quantized: bool = False
+    full: bool = True
 
 
 @attrs.frozen(kw_only=True)

@@ -169,6 +169,7 @@ class Anatomy:
         shapes: Shape of each tensor in the state dict; parameters only, tied ones once.
         work: Weights that cost MACs.
         attentions: Attention products.
+        embeddings: Weights that rows are looked up in, ``[entries, width]``; no MACs.
         tokens: Number of tokens that counts refer to unless told otherwise.
         max_tokens: Longest input that the model takes, None for no limit.
     """
@@ -179,6 +180,7 @@ class Anatomy:
     shapes: dict[str, tuple[int, ...]]
     work: tuple[Work, ...]
     attentions: tuple[Attention, ...] = ()
+    embeddings: tuple[str, ...] = ()
     tokens: int
     max_tokens: int | None = None
 

@@ -23,15 +23,16 @@ class Gene:
         name: Unique, e.g. ``"heads.3"`` or ``"depth"``.
         choices: Allowed values, ascending; the largest is what the full network has of it.
         effect: ``"width"`` keeps that many units of each target group, ``"depth"`` that many layers
-            of each target stack.
-        targets: Names of groups or stacks in the anatomy.
+            of each target stack, ``"bits"`` sets the bits of each target module; 32 is the
+            precision of the model.
+        targets: Names of groups, stacks or modules in the anatomy.
         stack: Stack that the gene lives in; with ``layer``: inactive once that layer is dropped.
         layer: Index of the layer in that stack.
     """
 
     name: str
     choices: tuple[int, ...] = attrs.field(validator=_ascending)
-    effect: Literal["width", "depth"]
+    effect: Literal["width", "depth", "bits"]
     targets: tuple[str, ...]
     stack: str | None = None
     layer: int | None = None

@@ -19,6 +19,9 @@ from instatune.space.polynomial import Polynomial
 Genotypes = NDArray[np.int64]
 """Choice indices ``[rows, genes]``; a row is one spelling of a network."""
 
+FULL_BITS = 32
+"""Bits of a module that is not quantized."""
+
 
 def _pairs(value: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(
@@ -61,7 +64,7 @@ class SearchSpace:
         return prod(
             len(gene.choices)
             for gene in self.genes
-            if gene.layer is None and gene.effect == "width"
+            if gene.layer is None and gene.effect != "depth"
         ) * prod(
             sum(prod(self._variants(stack, count) for stack in stacks) for count in counts)
             for stacks, counts in choices
@@ -175,6 +178,13 @@ class SearchSpace:
             return np.full(len(genotypes), float(dict(self.full_units)[group]))
         return np.array(self.genes[column].choices, dtype=np.float64)[genotypes[:, column]]
 
+    def bits(self, genotypes: Genotypes, module: str) -> NDArray[np.float64]:
+        """Bits of a module of the full model, ``[rows]``; 32 where no gene sets them."""
+        column = self._bits_columns.get(module)
+        if column is None:
+            return np.full(len(genotypes), float(FULL_BITS))
+        return np.array(self.genes[column].choices, dtype=np.float64)[genotypes[:, column]]
+
     def count(self, polynomial: Polynomial, genotypes: Genotypes) -> NDArray[np.float64]:
         """Evaluate an exact count for a population, ``[rows]``."""
         return polynomial.evaluate(
@@ -189,6 +199,15 @@ class SearchSpace:
         return {
             stack: tuple(sorted(order[: architecture[depth[stack]]] if stack in depth else order))
             for stack, order in self.priority
+        }
+
+    def kept_bits(self, architecture: Architecture) -> dict[str, int]:
+        """Bits of the modules of the full model that are kept and have less than 32."""
+        return {
+            target: architecture[gene.name]
+            for gene in self.genes
+            if gene.effect == "bits" and architecture.get(gene.name, FULL_BITS) != FULL_BITS
+            for target in gene.targets
         }
 
     def kept_units(self, architecture: Architecture) -> dict[str, int]:
@@ -206,6 +225,10 @@ class SearchSpace:
     @cached_property
     def _width_columns(self) -> dict[str, int]:
         return {t: j for j, g in enumerate(self.genes) if g.effect == "width" for t in g.targets}
+
+    @cached_property
+    def _bits_columns(self) -> dict[str, int]:
+        return {t: j for j, g in enumerate(self.genes) if g.effect == "bits" for t in g.targets}
 
     # files
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from instatune.errors import SpaceError
 from instatune.space import Anatomy, Gene, SearchSpace, Stack
+from instatune.space.policy import weighted
+from instatune.space.search_space import FULL_BITS
 
 
 def search_space(
@@ -62,6 +64,7 @@ def _problems(anatomy: Anatomy, genes: Sequence[Gene]) -> Iterator[str]:
     sizes = {
         "width": {group.name: (group.minimum, group.units) for group in anatomy.groups},
         "depth": {stack.name: (stack.fewest, stack.layers) for stack in anatomy.stacks},
+        "bits": dict.fromkeys(weighted(anatomy), (1, FULL_BITS)),
     }
     for name, count in Counter(gene.name for gene in genes).items():
         if count > 1:
