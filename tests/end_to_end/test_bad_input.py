@@ -202,7 +202,7 @@ def test_a_network_that_was_deleted_is_exported_again(finished):
     folder = next((finished.run_dir / "subnets").iterdir())
     shutil.rmtree(folder)
     assert finished.run()[0] == 0
-    assert finished.stages("finished") == ["load", "export", "report"]
+    assert finished.stages("finished") == ["load", "export", "measure", "report"]
     assert (folder / "model.safetensors").exists()
 
 
@@ -244,7 +244,17 @@ def test_a_run_folder_that_cannot_be_made_is_named(home, tmp_path, capsys):
 
 def test_ctrl_c_in_any_stage_is_continued_by_the_same_command(home, fresh, monkeypatch):
     whole = json.loads((home / "run" / "front.json").read_text())
-    for stage in ("load", "teach", "elastic", "order", "tune", "search", "verify", "export"):
+    for stage in (
+        "load",
+        "teach",
+        "elastic",
+        "order",
+        "tune",
+        "search",
+        "verify",
+        "export",
+        "measure",
+    ):
         for method in ("stage_started", "progress"):
             if method == "progress" and stage in ("load", "elastic", "order"):
                 continue  # too short to report any

@@ -15,7 +15,18 @@ import torch
 import instatune
 from instatune.errors import CheckpointError, RunLockedError, SearchError, StoreError, TrainingError
 
-STAGES = ["load", "teach", "elastic", "order", "tune", "search", "verify", "export", "report"]
+STAGES = [
+    "load",
+    "teach",
+    "elastic",
+    "order",
+    "tune",
+    "search",
+    "verify",
+    "export",
+    "measure",
+    "report",
+]
 
 
 def events(run_dir, kind):

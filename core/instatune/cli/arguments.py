@@ -12,7 +12,18 @@ from instatune.spec.plan import Plan
 if TYPE_CHECKING:
     from instatune.spec.comparison.plan import ComparisonPlan
 
-STAGES = ("load", "teach", "elastic", "order", "tune", "search", "verify", "export", "report")
+STAGES = (
+    "load",
+    "teach",
+    "elastic",
+    "order",
+    "tune",
+    "search",
+    "verify",
+    "export",
+    "measure",
+    "report",
+)
 """Stages of a run. Repeated here because their own room imports torch; a test compares."""
 
 

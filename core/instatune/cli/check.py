@@ -29,10 +29,11 @@ def run(args: Namespace) -> int:
     from instatune.spec.loader import open_source
 
     document = open_source(args.spec)
+    read = Namespace(**{**vars(args), "spec": document})
     if is_comparison(document):
-        lines = comparison_resume(comparison_from(args)[0])
+        lines = comparison_resume(comparison_from(read)[0])
     else:
-        lines = resume(plan_from(args)[0])
+        lines = resume(plan_from(read)[0])
     print(f"{args.spec}: OK")
     for label, text in lines:
         print(f"  {label:<10} {text}")

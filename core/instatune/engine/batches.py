@@ -99,6 +99,11 @@ class BatchPlan(Sequence["Batch"]):
         return len(self._order)
 
     @property
+    def features(self) -> Sequence[Features]:
+        """All encoded examples of the split, in its order."""
+        return self._features
+
+    @property
     def n_examples(self) -> int:
         """Number of examples in all batches together."""
         return len(self._features)

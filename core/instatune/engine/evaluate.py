@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,17 @@ import torch
 from torch import Tensor
 
 from instatune.engine.batches import BatchPlan
+from instatune.engine.example import example_batch
 from instatune.engine.store import Store
-from instatune.errors import PluginError, StoreError
+from instatune.errors import PluginError, SearchError, StoreError
 from instatune.interfaces import (
     Batch,
     Evaluation,
     Executor,
     Measurement,
     Objective,
+    Runner,
+    Simulation,
     Task,
 )
 from instatune.space import Anatomy, Architecture, SearchSpace
@@ -28,6 +32,9 @@ from instatune.spec.plan import Part
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from torch import nn
+
+    from instatune.engine.quantization import Quantization
     from instatune.supernet.calibration import Statistics
     from instatune.supernet.supernet import Supernet
 
@@ -44,6 +51,10 @@ class SplitBench:
         labels: Names of the classes.
         statistics: Gives a sub-network's own statistics of batch normalisation; None for those that
             training left.
+        quantization: Simulates the bits of a sub-network; None where all have 32.
+        deploy: Exports a sub-network by the name of an exporter, and loads it back to run with a
+            number of threads; None where there are no exporters.
+        remember: Keeps what is measured once; None to measure it whenever it is asked for.
     """
 
     supernet: Supernet
@@ -52,6 +63,9 @@ class SplitBench:
     precision: Callable[[], AbstractContextManager[object]]
     labels: tuple[str, ...] = ()
     statistics: Callable[[Architecture], Statistics] | None = None
+    quantization: Quantization | None = None
+    deploy: Callable[[Architecture, str, int], Runner] | None = None
+    remember: Callable[[str, Callable[[], Measurement]], Measurement] | None = None
 
     @property
     def space(self) -> SearchSpace:
@@ -67,13 +81,57 @@ class SplitBench:
         """Run a sub-network over the split: logits in float32, and the batch."""
         self.supernet.model.eval()
         own = self.statistics(architecture) if self.statistics is not None else None
+        quantized = self._simulation(architecture)
         device = next(self.supernet.model.parameters()).device
         for batch in self.batches:
             placed = {name: tensor.to(device) for name, tensor in batch.items()}
             # Activated anew for each batch: a context must not stay open across a yield.
-            with torch.inference_mode(), self.supernet.active(architecture, own), self.precision():
+            with (
+                torch.inference_mode(),
+                self.supernet.active(architecture, own),
+                quantized.standing() if quantized is not None else nullcontext(),
+                self.precision(),
+            ):
                 logits = self.supernet.logits(placed).float()
             yield logits, placed
+
+    def extracted(self, architecture: Architecture) -> nn.Module:
+        """Cut a sub-network out, quantized where it has bits."""
+        own = self.statistics(architecture) if self.statistics is not None else None
+        model = self.supernet.extract(architecture, own).cpu().eval()
+        if self.quantization is None:
+            return model
+        return self.quantization.quantized(model, architecture) or model
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits of an extracted network."""
+        return self.supernet.forward(model, batch)
+
+    def example(self, size: int, length: int | None) -> Batch:
+        """Real examples as one batch on the CPU."""
+        return example_batch(self.task, self.batches.features, size, length)
+
+    def runner(self, architecture: Architecture, exporter: str, threads: int) -> Runner:
+        """Export a sub-network and load it back.
+
+        Raises:
+            SearchError: There is no such exporter, or it does not run this network.
+        """
+        if self.deploy is None:
+            raise SearchError(
+                f"runtime {exporter!r}: nothing is exported here; use another runtime"
+            )
+        return self.deploy(architecture, exporter, threads)
+
+    def once(self, name: str, measure: Callable[[], Measurement]) -> Measurement:
+        """Measure something of the run itself, once."""
+        return measure() if self.remember is None else self.remember(name, measure)
+
+    def _simulation(self, architecture: Architecture) -> Simulation | None:
+        if self.quantization is None:
+            return None
+        with torch.inference_mode():
+            return self.quantization.simulation(architecture)
 
 
 @attrs.frozen(kw_only=True)
@@ -99,7 +157,7 @@ class Measured:
         if self.part.config is None:
             return self.part.name
         settings = json.dumps(attrs.asdict(self.part.config), sort_keys=True, default=str)
-        return f"{self.part.name} {settings}"
+        return " ".join(filter(None, (self.part.name, settings, self.objective.fingerprint)))
 
 
 @attrs.define(kw_only=True)

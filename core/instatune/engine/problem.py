@@ -79,7 +79,8 @@ def exact_functions(
 
 def _aim(part: Part) -> Aim:
     entry = cast("ObjectiveEntry", part.entry)
-    return Aim(name=part.name, goal=entry.goal, exact=entry.cost == "exact")
+    exact, noisy = entry.cost == "exact", entry.cost == "device"
+    return Aim(name=part.name, goal=entry.goal, exact=exact, noisy=noisy)
 
 
 def _limits(

@@ -151,7 +151,11 @@ def profile(plan: Plan, plugins: Plugins, *, seconds: float = 20.0) -> Profile:
 
 
 def _genes(shop: Workshop, anatomy: Anatomy) -> tuple[Gene, ...]:
-    return tuple(gene for dimension in shop.dimensions for gene in dimension.genes(anatomy))
+    return tuple(
+        gene
+        for dimension in (*shop.dimensions, *shop.quantizing)
+        for gene in dimension.genes(anatomy)
+    )
 
 
 def _problem(shop: Workshop, space: SearchSpace, anatomy: Anatomy) -> Problem:

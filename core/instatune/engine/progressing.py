@@ -63,8 +63,12 @@ class Scale:
         return ", ".join(parts) + "; each axis is scaled to the full model"
 
     def traces(self, strategy: str, front: Mapping[str, Any]) -> tuple[Trace, ...]:
-        """Hypervolume after each evaluation, of the strategy and of random search."""
-        series = {strategy: front["evaluated"], "random search": front["random"]}
+        """Hypervolume after each evaluation, of the strategy and of its baselines."""
+        series = {
+            strategy: front["evaluated"],
+            f"{strategy}, all bits alike": front.get("alike", ()),
+            "random search": front["random"],
+        }
         return tuple(
             Trace(
                 name=name,

@@ -56,7 +56,7 @@ def sampled(
 def damages(shop: Workshop, anatomy: Anatomy) -> float:
     """Forward passes of the full model that ranking the layers is worth."""
     asked: list[float] = []
-    for part, dimension in zip(shop.plan.dimensions, shop.dimensions, strict=True):
+    for part, dimension in zip(shop.plan.elastic, shop.dimensions, strict=True):
         if not isinstance(part.entry, DimensionEntry) or part.entry.effect != "depth":
             continue
         for stack in anatomy.stacks:

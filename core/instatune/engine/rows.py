@@ -15,9 +15,11 @@ _FRONT = ("evaluated", "random", "front", "chosen", "references")
 _NAMES = {
     "largest": "largest sub-network",
     "smallest": "smallest sub-network",
+    "quantized": "fully quantized",
     "uniform": "uniform shrink",
     "first_layers": "fewer layers",
     "random": "random search",
+    "alike": "all bits alike",
 }
 
 

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from instatune.interfaces import Evaluation, Problem
-from instatune.metrics.front import non_dominated
+from instatune.metrics.noise import clear_front
 
 
 def feasible_front(problem: Problem, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """Networks that meet all limits and are not dominated, in order of measuring."""
+    """Networks that meet all limits and are not dominated, in order of measuring.
+
+    Differences of noisy aims within their standard errors do not count: see
+    :mod:`instatune.metrics.noise`.
+    """
     feasible = [evaluation for evaluation in evaluations if meets_limits(problem, evaluation)]
     if not feasible:
         return []
-    keep = non_dominated(problem.losses(feasible))
+    keep = clear_front(problem.losses(feasible), problem.errors(feasible))
     return [evaluation for evaluation, kept in zip(feasible, keep, strict=True) if kept]
 
 

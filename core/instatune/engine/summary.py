@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -18,14 +18,17 @@ from instatune.engine.rows import (
     read_verified,
     reference_rows,
 )
-from instatune.engine.stages.order import space
+from instatune.engine.stages.measure import artefacts
+from instatune.engine.stages.tune import searched as space
 from instatune.engine.stages.verify import TOLERANCE
 from instatune.engine.workshop import Workshop
 from instatune.files import read_json
-from instatune.interfaces import AimInfo, CurvePoint, Measurement, Row, Summary
+from instatune.interfaces import AimInfo, Artefact, CurvePoint, Measurement, Row, Summary
 from instatune.plugin.entries import ObjectiveEntry
-from instatune.space import Polynomial, SearchSpace
+from instatune.space import Anatomy, Polynomial, SearchSpace
 from instatune.space.counting import parameters
+from instatune.space.policy import module_of, weighted
+from instatune.space.search_space import FULL_BITS
 from instatune.spec.model import TrainingSection
 
 _SIZE = AimInfo(name="params", label="parameters", unit="", goal="min", exact=True)
@@ -36,10 +39,12 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     front = read_front(shop.folder)
     verified = read_verified(shop.folder)
     exports = read_json(shop.folder.path / "exports.json")
+    run = artefacts(shop)
     found = space(shop)
     sized = partial(_sized, found, parameters(shop.anatomy))
-    rows = [sized(_completed(row, verified, exports)) for row in chosen_rows(front)]
-    references = [sized(_completed(row, verified, exports)) for row in reference_rows(front)]
+    bits = partial(_with_bits, shop)
+    rows = [bits(sized(_completed(r, verified, exports, run))) for r in chosen_rows(front)]
+    references = [bits(sized(_completed(r, verified, exports, run))) for r in reference_rows(front)]
     baselines = [sized(_plain(shop, verified["plain"])), *references]
     records = {name: shop.folder.record(name) for name in stages}
     scale = Scale.of(shop.plan.objectives, front)
@@ -69,6 +74,7 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
         extras=() if _SIZE.name in shop.objectives else (_SIZE,),
         tolerance=TOLERANCE,
         genes={gene.name: gene.choices for gene in found.genes},
+        tables=tuple(module_of(weight) for weight in shop.anatomy.embeddings),
     )
 
 
@@ -85,16 +91,38 @@ def _sized(found: SearchSpace, count: Polynomial, row: Row) -> Row:
     return attrs.evolve(row, search={_SIZE.name: Measurement(float(value)), **row.search})
 
 
+def _with_bits(shop: Workshop, row: Row) -> Row:
+    """Add the bits of each module that is kept, where they were searched."""
+    if shop.plan.quantizer is None:
+        return row
+    found, anatomy = space(shop), shop.anatomy
+    low = found.kept_bits(architecture_of(row))
+    kept = found.kept_layers(architecture_of(row))
+    modules = [module for module in weighted(anatomy) if _stays(anatomy, module, kept)]
+    return attrs.evolve(row, bits={module: low.get(module, FULL_BITS) for module in modules})
+
+
+def _stays(anatomy: Anatomy, module: str, kept: Mapping[str, tuple[int, ...]]) -> bool:
+    home = anatomy.stack_of(f"{module}.")
+    return home is None or home[1] in kept[home[0]]
+
+
 def _steps(shop: Workshop, section: TrainingSection) -> int:
     total = section.epochs * math.ceil(len(shop.splits.train) / section.batch_size)
     return min(total, section.max_steps or total)
 
 
-def _completed(row: Row, verified: dict[str, Any], exports: dict[str, str]) -> Row:
+def _completed(
+    row: Row,
+    verified: dict[str, Any],
+    exports: dict[str, str],
+    run: Mapping[str, Sequence[Artefact]],
+) -> Row:
     test = {name: Measurement(*value) for name, value in verified["test"][row.key].items()}
     folder = exports.get(row.key, "") if row.role == "front" else ""
     exactness = verified["exactness"].get(row.key, {}) if row.role == "front" else {}
-    return attrs.evolve(row, test=test, folder=folder, exactness=exactness)
+    mine = tuple(run.get(row.key, ()))
+    return attrs.evolve(row, test=test, folder=folder, exactness=exactness, artefacts=mine)
 
 
 def _plain(shop: Workshop, scores: dict[str, dict[str, list[float]]]) -> Row:

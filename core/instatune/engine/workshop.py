@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
@@ -15,6 +15,7 @@ from instatune.engine.calibration import Calibration
 from instatune.engine.events import Events
 from instatune.engine.folder import RunFolder
 from instatune.engine.precision import resolve_precision
+from instatune.engine.quantization import Quantization
 from instatune.engine.seeds import derive
 from instatune.engine.store import Store
 from instatune.errors import CheckpointError, StoreError
@@ -28,6 +29,7 @@ from instatune.interfaces import (
     Features,
     Objective,
     Ordering,
+    Quantizer,
     Sampler,
     Schedule,
     Splits,
@@ -41,6 +43,8 @@ from instatune.spec.plan import Part, Plan
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from instatune.supernet.supernet import Supernet
 
 SplitName = Literal["train", "search", "test"]
 
@@ -72,8 +76,19 @@ class Workshop:
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """Elastic dimensions in the order of the spec."""
-        return tuple(self._make(part) for part in self.plan.dimensions)
+        """Elastic dimensions in the order of the spec, but those of bits."""
+        return tuple(self._make(part) for part in self.plan.elastic)
+
+    @cached_property
+    def quantizing(self) -> tuple[Dimension, ...]:
+        """Dimensions of bits."""
+        return tuple(self._make(part) for part in self.plan.quantizing)
+
+    @cached_property
+    def quantizer(self) -> Quantizer | None:
+        """What lowers bits; None where they are not searched."""
+        part = self.plan.quantizer
+        return None if part is None else cast("Quantizer", self._make(part))
 
     @cached_property
     def ordering(self) -> Ordering:
@@ -207,6 +222,29 @@ class Workshop:
     def calibration(self) -> Calibration:
         """Gives sub-networks statistics of their own, where they have batch normalisations."""
         return Calibration(self)
+
+    def quantization(self, supernet: Supernet) -> Quantization | None:
+        """Simulates and makes quantized networks; None where bits are not searched."""
+        if self.quantizer is None:
+            return None
+        return Quantization(
+            self.quantizer,
+            supernet,
+            batches=lambda: self.range_batches,
+            statistics=partial(self.calibration.of, supernet),
+        )
+
+    @cached_property
+    def range_batches(self) -> tuple[Batch, ...]:
+        """Training batches on the device of the run for activation ranges; always the same."""
+        section = self.plan.spec.search
+        size = min(section.batch_size, section.range_examples)
+        plan = self.batches("train", size, limit=section.range_examples)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed("ranges"))  # images may be augmented
+            return tuple(
+                {name: tensor.to(self.device) for name, tensor in batch.items()} for batch in plan
+            )
 
     def logits(self, model: nn.Module, batch: Batch) -> Tensor:
         """Run a model on a batch that may carry labels and indices."""

@@ -22,7 +22,7 @@ from instatune.interfaces.schedule import (
     Schedule,
 )
 from instatune.interfaces.strategy import Aim, Limit, Problem, Strategy
-from instatune.interfaces.summary import AimInfo, CurvePoint, Row, Summary, Trace
+from instatune.interfaces.summary import AimInfo, Artefact, CurvePoint, Row, Summary, Trace
 from instatune.interfaces.task import Example, Features, Splits, Task
 
 INTERFACES: dict[str, type] = {
@@ -49,6 +49,7 @@ __all__ = [
     "Aim",
     "AimInfo",
     "Arena",
+    "Artefact",
     "Batch",
     "Bench",
     "Benchmark",

@@ -25,11 +25,14 @@ class Aim:
         name: Key in ``Evaluation.values``.
         goal: The good direction.
         exact: Computed from the architecture alone: ask ``Problem.exact``, never predict it.
+        noisy: Measured anew it would differ, as timings do; differences within its standard errors
+            do not count when the front is chosen.
     """
 
     name: str
     goal: Literal["min", "max"]
     exact: bool
+    noisy: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +87,13 @@ class Problem:
         """Values of all aims, signs turned so that less is better, ``[rows, aims]``."""
         rows = [
             [self._signed(aim, e.values[aim.name].value) for aim in self.aims] for e in evaluations
+        ]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.aims))
+
+    def errors(self, evaluations: Sequence[Evaluation]) -> NDArray[np.float64]:
+        """Standard errors of :meth:`losses`, same shape; 0 for aims that are not noisy."""
+        rows = [
+            [e.values[aim.name].std if aim.noisy else 0.0 for aim in self.aims] for e in evaluations
         ]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.aims))
 

@@ -31,6 +31,31 @@ class AimInfo:
 
 
 @attrs.frozen(kw_only=True)
+class Artefact:
+    """An exported form of a network, run as its users run it.
+
+    Attributes:
+        format: Name of the exporter.
+        runtime: What ran it: artefacts of one runtime can be compared in speed.
+        bytes: Size of the files that hold the network.
+        accuracy: Mean score of the task on the test split.
+        agreement: Share of the test examples on which it decides as the network that was searched.
+        gap: Largest |Δlogit| against that network on the test split.
+        seconds: Median time of a batch, by number of its examples.
+        problem: Why it was not handed over; empty if it was.
+    """
+
+    format: str
+    runtime: str = ""
+    bytes: int = 0
+    accuracy: Measurement
+    agreement: float
+    gap: float
+    seconds: Mapping[str, Measurement] = attrs.field(factory=dict)
+    problem: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Row:
     """One network in the results.
 
@@ -45,6 +70,9 @@ class Row:
         folder: Where it was exported to, relative to the run folder.
         exactness: Largest |Δlogit| against the slice, by form: ``masked``, ``extracted``,
             ``reloaded``.
+        artefacts: Its exported forms that were run.
+        bits: Bits of its modules by their names in the full model; empty where bits are not
+            searched.
     """
 
     name: str
@@ -55,6 +83,8 @@ class Row:
     test: Mapping[str, Measurement] = attrs.field(factory=dict)
     folder: str = ""
     exactness: Mapping[str, float] = attrs.field(factory=dict)
+    artefacts: tuple[Artefact, ...] = ()
+    bits: Mapping[str, int] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -115,6 +145,7 @@ class Summary:
             did not optimise them, e.g. parameters.
         tolerance: Largest |Δlogit| that counts as exact.
         genes: Choices by gene: the search space as it was searched.
+        tables: Modules among the ``bits`` of rows that look rows up: embeddings.
     """
 
     title: str
@@ -139,6 +170,7 @@ class Summary:
     extras: tuple[AimInfo, ...] = ()
     tolerance: float = 1e-4
     genes: Mapping[str, tuple[int, ...]] = attrs.field(factory=dict)
+    tables: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; the path becomes text."""

@@ -251,12 +251,14 @@ class ExporterEntry(Entry):
     Attributes:
         loadable: Whether ``instatune.load`` reads it back.
         runs: Whether :meth:`Exporter.runner` runs what it writes, so that it is scored and timed.
+        runtime: What runs it, e.g. ``"torch"``; artefacts of one runtime are compared in speed.
         quantized: Whether it writes networks of less than 32 bits as such.
         full: Whether it writes networks of 32 bits.
     """
 
     loadable: bool = False
     runs: bool = False
+    runtime: str = ""
     quantized: bool = False
     full: bool = True
 

@@ -11,6 +11,8 @@ from instatune.interfaces import AimInfo
 
 NOT_KNOWN = "–"
 MINUS = "−"
+_SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+_DIVIDED = ("s", "J", "W")  # units that people divide by thousands; others have no small parts
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -50,7 +52,8 @@ class Format:
 def format_of(aim: AimInfo, values: Iterable[float]) -> Format:
     """Choose how to write a measure.
 
-    Fractions become per cent; large counts get one prefix for all; the rest keeps its unit.
+    Fractions become per cent; large counts and small parts of seconds, joules and watts get one
+    prefix for all; the rest keeps its unit.
 
     Args:
         aim: The measure.
@@ -64,6 +67,9 @@ def format_of(aim: AimInfo, values: Iterable[float]) -> Format:
     for size, prefix in _PREFIXES:
         if top >= size and (size > 1e3 or top >= 1e4):
             return Format(factor=1 / size, unit=prefix + unit, digits=_digits(top / size))
+    if unit in _DIVIDED and 0 < top < 1:
+        size, prefix = next((pair for pair in _SMALL if top >= pair[0]), _SMALL[-1])
+        return Format(factor=1 / size, unit=prefix + unit, digits=_digits(top / size))
     return Format(unit=unit, digits=_digits(top))
 
 

@@ -9,6 +9,7 @@ from instatune.report.findings import findings
 from instatune.report.markup import Markup, Node, element, join
 from instatune.report.sections.architectures import architectures
 from instatune.report.sections.cost import cost
+from instatune.report.sections.deployed import artefacts
 from instatune.report.sections.details import details
 from instatune.report.sections.exactness import exactness
 from instatune.report.sections.front import front
@@ -34,6 +35,7 @@ def page(summary: Summary) -> str:
         "main",
         front(summary, found),
         results(summary, found),
+        artefacts(summary),
         reading(summary, found),
         element("div", hypervolume(summary), curves(summary, found), class_="pair"),
         architectures(summary),

@@ -157,4 +157,6 @@ ROLES = {
     "uniform": "the same widths in every layer",
     "first_layers": "the first layers only, at full width",
     "random": "found by random search with as many evaluations",
+    "quantized": "the largest network with all bits low",
+    "alike": "found with all bits alike, with as many evaluations",
 }

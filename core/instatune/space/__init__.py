@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from instatune.space.anatomy import Anatomy, Attention, Attribute, Cut, Group, Stack, Work
+from instatune.space.anatomy import (
+    Anatomy,
+    Attention,
+    Attribute,
+    Buffer,
+    Cut,
+    Group,
+    Stack,
+    Work,
+)
 from instatune.space.architecture import Architecture
 from instatune.space.automatic import Automatic
 from instatune.space.gene import Gene
@@ -15,6 +24,7 @@ __all__ = [
     "Attention",
     "Attribute",
     "Automatic",
+    "Buffer",
     "Cut",
     "Gene",
     "Group",

@@ -158,6 +158,19 @@ class Attention:
     projections: tuple[str, ...] = ()
 
 
+@attrs.frozen
+class Buffer:
+    """A tensor that is saved with a network but is no parameter, e.g. a running mean.
+
+    Attributes:
+        shape: In the full model.
+        itemsize: Bytes of one element.
+    """
+
+    shape: tuple[int, ...]
+    itemsize: int = 4
+
+
 @attrs.frozen(kw_only=True)
 class Anatomy:
     """Everything that core must know of one model.
@@ -169,7 +182,9 @@ class Anatomy:
         shapes: Shape of each tensor in the state dict; parameters only, tied ones once.
         work: Weights that cost MACs.
         attentions: Attention products.
-        embeddings: Weights that rows are looked up in, ``[entries, width]``; no MACs.
+        embeddings: Weights that rows are looked up in, ``[entries, width]``; no MACs. Only those
+            of modules that are called for it, so that another module can take their place.
+        buffers: Buffers in the state dict, for the size on disk.
         tokens: Number of tokens that counts refer to unless told otherwise.
         max_tokens: Longest input that the model takes, None for no limit.
     """
@@ -181,6 +196,7 @@ class Anatomy:
     work: tuple[Work, ...]
     attentions: tuple[Attention, ...] = ()
     embeddings: tuple[str, ...] = ()
+    buffers: dict[str, Buffer] = attrs.field(factory=dict)
     tokens: int
     max_tokens: int | None = None
 

@@ -29,7 +29,13 @@ def policy_of(space: SearchSpace, anatomy: Anatomy, architecture: Architecture) 
     """Bits by module name as the network numbers its layers; only those of less than 32."""
     kept = space.kept_layers(architecture)
     bits = space.kept_bits(architecture)
-    return {renumbered(module, anatomy, kept): count for module, count in bits.items()}
+    homes = {module: anatomy.stack_of(module) for module in bits}
+    return {
+        renumbered(module, anatomy, kept): bits[module]
+        for module, home in homes.items()
+        # One gene may set modules of all layers.
+        if home is None or home[1] in kept[home[0]]
+    }
 
 
 def renumbered(module: str, anatomy: Anatomy, kept: Mapping[str, tuple[int, ...]]) -> str:

@@ -22,6 +22,9 @@ Genotypes = NDArray[np.int64]
 FULL_BITS = 32
 """Bits of a module that is not quantized."""
 
+FEWEST_BITS = 2
+"""Bits that a weight has at least: with a single one it could not be zero."""
+
 
 def _pairs(value: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(
@@ -202,7 +205,7 @@ class SearchSpace:
         }
 
     def kept_bits(self, architecture: Architecture) -> dict[str, int]:
-        """Bits of the modules of the full model that are kept and have less than 32."""
+        """Bits of the modules of the full model whose gene is active and gives less than 32."""
         return {
             target: architecture[gene.name]
             for gene in self.genes

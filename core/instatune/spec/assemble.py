@@ -42,6 +42,7 @@ def assemble(
         ordering=parts["order", "by"],
         sampler=parts["tune", "sampler"],
         schedule=parts["tune", "loss"],
+        quantizer=parts.get(("quantizer",)),
         strategy=parts["search", "strategy"],
         predictor=parts.get(("search", "predictor")),
         objectives=_below("objectives", parts),
@@ -60,7 +61,7 @@ def written_out(spec: Spec, parts: Mapping[Path, Part]) -> Spec:
     def full(path: Path, component: Component) -> Component:
         return Component(name=component.name, settings=plain(parts[path].config) or {})
 
-    predictor = spec.search.predictor
+    predictor, quantizer = spec.search.predictor, spec.quantizer
     return attrs.evolve(
         spec,
         run_dir=spec.run_dir or f"runs/{spec.name}",
@@ -78,6 +79,7 @@ def written_out(spec: Spec, parts: Mapping[Path, Part]) -> Spec:
             strategy=full(("search", "strategy"), spec.search.strategy),
             predictor=full(("search", "predictor"), predictor) if predictor else None,
         ),
+        quantizer=full(("quantizer",), quantizer) if quantizer else None,
         objectives=_each("objectives", spec.objectives, full),
         executor=full(("executor",), spec.executor),
         exporters=_each("exporters", spec.exporters, full),

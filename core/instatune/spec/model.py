@@ -112,6 +112,8 @@ class SearchSection:
             exported; 0 leaves those of training. Nothing where a model has none.
         warm_start: Folder of a finished run on the same elastic dimensions, whose best networks
             are measured first; None to begin at random.
+        range_examples: Training examples on which activation ranges are gathered, once for each
+            choice of heads, neurons and layers, where bits are searched.
     """
 
     strategy: Component = attrs.field(factory=lambda: Component(name="linas"))
@@ -125,6 +127,25 @@ class SearchSection:
     max_failures: int = attrs.field(default=0, validator=ge(0))
     calibration_batches: int = attrs.field(default=8, validator=ge(0))
     warm_start: str | None = None
+    range_examples: int = attrs.field(default=64, validator=ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class DeploySection:
+    """``deploy:``, how exported networks are scored and timed: as a user would run them.
+
+    Attributes:
+        batch_sizes: Examples at a time, each timed for itself.
+        threads: Threads that a network may compute with.
+        repeats: Times that each is timed; formats and networks take turns. 0 times nothing.
+        tolerance: Largest share of test examples on which an exported network may decide otherwise
+            than the network that was searched; one that does is not handed over.
+    """
+
+    batch_sizes: tuple[int, ...] = (1, 32)
+    threads: int = attrs.field(default=1, validator=ge(1))
+    repeats: int = attrs.field(default=15, validator=ge(0))
+    tolerance: float = attrs.field(default=0.1, validator=[ge(0.0), le(1.0)])
 
 
 @attrs.frozen(kw_only=True)
@@ -186,6 +207,7 @@ class Spec:
         seed: Seed of everything.
         device: Where torch computes.
         space: Elastic dimensions by name, with their choices or settings.
+        quantizer: What lowers bits, where the space holds some to choose.
     """
 
     spec: Literal[1]
@@ -199,11 +221,13 @@ class Spec:
     space: tuple[Component, ...]
     order: OrderSection = attrs.field(factory=OrderSection)
     tune: TuneSection = attrs.field(factory=TuneSection)
+    quantizer: Component | None = None
     search: SearchSection = attrs.field(factory=SearchSection)
     objectives: tuple[Component, ...] = (Component(name="accuracy"), Component(name="macs"))
     constraints: dict[str, Constraint] = attrs.field(factory=dict)
     executor: Component = attrs.field(factory=lambda: Component(name="local"))
     exporters: tuple[Component, ...] = (Component(name="folder"),)
+    deploy: DeploySection = attrs.field(factory=DeploySection)
     reporters: tuple[Component, ...] = (
         Component(name="console"),
         Component(name="html"),

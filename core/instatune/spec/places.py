@@ -19,6 +19,7 @@ SINGLE: tuple[tuple[Kind, Path], ...] = (
     ("orderings", ("order", "by")),
     ("samplers", ("tune", "sampler")),
     ("schedules", ("tune", "loss")),
+    ("quantizers", ("quantizer",)),
     ("strategies", ("search", "strategy")),
     ("predictors", ("search", "predictor")),
     ("executors", ("executor",)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from instatune.plugin.entries import Entry, Kind
+from instatune.plugin.entries import DimensionEntry, Entry, Kind
 from instatune.space import SearchSpace
 from instatune.spec.model import Spec
 
@@ -58,6 +58,7 @@ class Plan:
     ordering: Part
     sampler: Part
     schedule: Part
+    quantizer: Part | None = None
     strategy: Part
     predictor: Part | None
     objectives: tuple[Part, ...]
@@ -67,3 +68,17 @@ class Plan:
     reporters: tuple[Part, ...]
     text: str
     outline: SearchSpace | None = None
+
+    @property
+    def elastic(self) -> tuple[Part, ...]:
+        """Dimensions that tuning knows of: those that change which weights are used."""
+        return tuple(part for part in self.dimensions if not _sets_bits(part))
+
+    @property
+    def quantizing(self) -> tuple[Part, ...]:
+        """Dimensions that change how weights are held: the search alone knows of them."""
+        return tuple(part for part in self.dimensions if _sets_bits(part))
+
+
+def _sets_bits(part: Part) -> bool:
+    return isinstance(part.entry, DimensionEntry) and part.entry.effect == "bits"

@@ -13,6 +13,7 @@ from instatune.plugin.manager import Plugins, discover
 from instatune.space import SearchSpace
 from instatune.spec import overrides as overriding
 from instatune.spec.assemble import assemble
+from instatune.spec.bits import bit_widths
 from instatune.spec.capabilities import misfits
 from instatune.spec.checkpoint import locate
 from instatune.spec.document import Document, Path
@@ -63,6 +64,7 @@ def plan(source: Source, plugins: Plugins, overrides: Iterable[str] = ()) -> Pla
         *broken_files(document, plugins),
         *trouble,
         *misfit,
+        *bit_widths(found.parts, outline, document, plugins),
         *_warm_start(document, spec, outline),
     ]
     if problems or spec is None or checkpoint is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from instatune.errors import SpaceError
 from instatune.space import Anatomy, Gene, SearchSpace, Stack
 from instatune.space.policy import weighted
-from instatune.space.search_space import FULL_BITS
+from instatune.space.search_space import FEWEST_BITS, FULL_BITS
 
 
 def search_space(
@@ -64,16 +64,19 @@ def _problems(anatomy: Anatomy, genes: Sequence[Gene]) -> Iterator[str]:
     sizes = {
         "width": {group.name: (group.minimum, group.units) for group in anatomy.groups},
         "depth": {stack.name: (stack.fewest, stack.layers) for stack in anatomy.stacks},
-        "bits": dict.fromkeys(weighted(anatomy), (1, FULL_BITS)),
+        "bits": dict.fromkeys(weighted(anatomy), (FEWEST_BITS, FULL_BITS)),
     }
     for name, count in Counter(gene.name for gene in genes).items():
         if count > 1:
             yield f"two genes are called {name!r}"
-    for target, count in Counter(t for gene in genes for t in gene.targets).items():
+    # A module may be called as a group is: bits of the one and width of the other do not meet.
+    targets = Counter((gene.effect == "bits", t) for gene in genes for t in gene.targets)
+    for (_, target), count in targets.items():
         if count > 1:
             yield f"{target!r} is set by {count} genes; leave one of these dimensions out"
     for gene in genes:
-        yield from _misfits(gene, sizes[gene.effect])
+        unfit = _unfit_bits if gene.effect == "bits" else _misfits
+        yield from unfit(gene, sizes[gene.effect])
         if (gene.stack, gene.layer) != (None, None) and gene.layer not in range(
             sizes["depth"].get(gene.stack or "", (0, 0))[1]
         ):
@@ -96,6 +99,22 @@ def _misfits(gene: Gene, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
                 f"gene {gene.name!r}: its largest choice is {gene.choices[-1]}, "
                 f"but the full model has {full} of {target!r}, which must be among them"
             )
+
+
+def _unfit_bits(gene: Gene, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    for target in gene.targets:
+        if target not in sizes:
+            names = ", ".join(map(repr, sizes)) or "none"
+            yield (
+                f"gene {gene.name!r}: the model has no module {target!r} of which bits can be "
+                f"chosen; it has {names}"
+            )
+    if gene.choices[0] < FEWEST_BITS or gene.choices[-1] != FULL_BITS:
+        yield (
+            f"gene {gene.name!r}: its choices are {list(gene.choices)}; bits are from "
+            f"{FEWEST_BITS} to {FULL_BITS}, and {FULL_BITS}, the precision of the full model, must "
+            "be among them"
+        )
 
 
 def _layers(count: int) -> str:

@@ -15,7 +15,8 @@ from instatune.errors import CheckpointError
 from instatune.interfaces import Network
 
 FILE = "instatune.json"
-FORMAT = 1
+FORMAT = 2
+"""The newest layout; 1, of a network in full precision, has no quantizer and no policy."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,6 +33,9 @@ class Card:
         labels: Names of the classes.
         facts: Measurements and origin, for people.
         sha256: Of the weights, so that files of two saves cannot be mixed unnoticed.
+        quantizer: ``name@distribution`` of what quantized it, empty in full precision.
+        quantizer_settings: Settings of it.
+        policy: Bits by module of the network, for those of less than 32.
     """
 
     format: int
@@ -43,12 +47,15 @@ class Card:
     labels: tuple[str, ...]
     facts: dict[str, Any]
     sha256: str
+    quantizer: str = ""
+    quantizer_settings: dict[str, Any] = attrs.field(factory=dict)
+    policy: dict[str, int] = attrs.field(factory=dict)
 
     @classmethod
     def of(cls, network: Network, sha256: str) -> Card:
         """Describe a network whose weights have this digest."""
         return cls(
-            format=FORMAT,
+            format=FORMAT if network.policy else 1,
             instatune=instatune.__version__,
             adapter=network.adapter_name,
             architecture=network.architecture.as_dict(),
@@ -57,6 +64,9 @@ class Card:
             labels=tuple(network.labels),
             facts=dict(network.facts),
             sha256=sha256,
+            quantizer=network.quantizer_name,
+            quantizer_settings=dict(network.quantizer_settings),
+            policy=dict(network.policy),
         )
 
     def write(self, directory: Path) -> None:

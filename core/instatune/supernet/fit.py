@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from instatune.errors import CheckpointError
-from instatune.space import Anatomy, Attention, Cut, Group, Stack
+from instatune.space import Anatomy, Attention, Buffer, Cut, Group, Stack
 from instatune.supernet.surgery import attribute_place, named_tensors
 
 
@@ -23,6 +23,16 @@ def verify(anatomy: Anatomy, model: nn.Module) -> None:
         )
 
 
+def buffers(model: nn.Module) -> dict[str, Buffer]:
+    """Buffers in the state dict of a model, as an anatomy lists them; shared ones once."""
+    state = model.state_dict()
+    return {
+        name: Buffer(tuple(tensor.shape), tensor.element_size())
+        for name, tensor in model.named_buffers()
+        if name in state
+    }
+
+
 def _differences(anatomy: Anatomy, model: nn.Module) -> Iterator[str]:
     for stack in anatomy.stacks:
         yield from _stack(stack, model)
@@ -34,11 +44,18 @@ def _differences(anatomy: Anatomy, model: nn.Module) -> Iterator[str]:
     for work in anatomy.work:
         if work.weight not in anatomy.shapes:
             yield f"the work of {work.weight!r} is counted, but no such tensor is listed"
+    yield from _tables(anatomy)
     names = {group.name for group in anatomy.groups}
     for attention in anatomy.attentions:
         if attention.group not in names:
             yield f"attention of group {attention.group!r} is counted, but no such group is listed"
         yield from _projections(attention, model)
+
+
+def _tables(anatomy: Anatomy) -> Iterator[str]:
+    for table in anatomy.embeddings:
+        if len(anatomy.shapes.get(table, ())) != 2:
+            yield f"{table!r} is listed as a look-up table, but there is no such tensor of two axes"
 
 
 def _projections(attention: Attention, model: nn.Module) -> Iterator[str]:

@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from instatune.errors import CheckpointError, PluginError, StoreError
-from instatune.interfaces import Adapter, Network
+from instatune.interfaces import Adapter, Network, Quantizer
+from instatune.plugin.entries import Kind, noun
 from instatune.space import Anatomy
 from instatune.supernet import card
 from instatune.supernet.fit import verify
@@ -31,6 +32,7 @@ from instatune.supernet.surgery import Surgeon, attribute_place, detached_copy, 
 
 if TYPE_CHECKING:
     from instatune.plugin.manager import Plugins
+    from instatune.plugin.registry import Offer
 
 WEIGHTS = "model.safetensors"
 
@@ -54,7 +56,7 @@ def save(network: Network, directory: str | os.PathLike[str]) -> tuple[Path, ...
             scratch = Path(name)
             with _full_counts(network.model, network.anatomy):
                 network.adapter.save_assets(network.model, network.processor, scratch)
-            save_file(_tensors(network.model), scratch / WEIGHTS, metadata={"format": "pt"})
+            save_file(_tensors(network.deployed), scratch / WEIGHTS, metadata={"format": "pt"})
             card.Card.of(network, _digest(scratch / WEIGHTS)).write(scratch)
             return _move(scratch, target)
     except (OSError, SafetensorError) as error:
@@ -84,6 +86,8 @@ def load(path: str | os.PathLike[str], plugins: Plugins | None = None) -> nn.Mod
     units = {group.name: group.units for group in anatomy.groups} | notes.kept_units
     with Surgeon(skeleton, anatomy).sliced(units, notes.kept_layers) as sliced:
         model = detached_copy(sliced)
+    if notes.policy:
+        model = _quantizer(directory, notes, plugins).frame(model, notes.policy)
     _fill(directory, model, tensors)
     adapter.name_outputs(model, notes.labels)
     return model.eval()
@@ -92,7 +96,13 @@ def load(path: str | os.PathLike[str], plugins: Plugins | None = None) -> nn.Mod
 def load_processor(path: str | os.PathLike[str], plugins: Plugins | None = None) -> Any:
     """Load the tokenizer or transform that was saved with a sub-network; arguments as `load`."""
     directory = Path(path)
-    return _adapter(directory, card.read(directory).adapter, plugins).processor(str(directory))
+    return load_adapter(directory, plugins).processor(str(directory))
+
+
+def load_adapter(path: str | os.PathLike[str], plugins: Plugins | None = None) -> Adapter:
+    """Make the adapter that a sub-network was saved with; arguments as `load`."""
+    directory = Path(path)
+    return _adapter(directory, card.read(directory).adapter, plugins)
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -155,20 +165,40 @@ def _read(directory: Path, notes: card.Card) -> dict[str, Tensor]:
 
 
 def _adapter(directory: Path, name: str, plugins: Plugins | None) -> Adapter:
-    from instatune.plugin.manager import discover
     from instatune.plugin.registry import load_target
 
-    try:
-        offer = (plugins or discover())["adapters"].find(name)
-    except PluginError as error:
-        distribution = name.partition("@")[2] or "the one that offers it"
-        raise PluginError(
-            f"{directory}: was written with adapter {name!r}, which cannot be used here; "
-            f"install the distribution {distribution!r}\n    {error}"
-        ) from error
+    offer = _offer(directory, "adapters", name, plugins)
     config = offer.entry.config
     kind = cast("type[Adapter]", load_target(offer, Adapter))
     return kind(config() if config else None)
+
+
+def _quantizer(directory: Path, notes: card.Card, plugins: Plugins | None) -> Quantizer:
+    from instatune.plugin.registry import load_target
+
+    offer = _offer(directory, "quantizers", notes.quantizer, plugins)
+    kind = cast("type[Quantizer]", load_target(offer, Quantizer))
+    config = offer.entry.config
+    try:
+        return kind(config(**notes.quantizer_settings) if config else None)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{directory}: quantizer {notes.quantizer!r} does not know the settings that it was "
+            f"written with ({error}); update its distribution or export again"
+        ) from error
+
+
+def _offer(directory: Path, kind: Kind, name: str, plugins: Plugins | None) -> Offer[Any]:
+    from instatune.plugin.manager import discover
+
+    try:
+        return (plugins or discover())[kind].find(name)
+    except PluginError as error:
+        distribution = name.partition("@")[2] or "the one that offers it"
+        raise PluginError(
+            f"{directory}: was written with {noun(kind)} {name!r}, which cannot be used here; "
+            f"install the distribution {distribution!r}\n    {error}"
+        ) from error
 
 
 def _skeleton(directory: Path, name: str, adapter: Adapter) -> tuple[nn.Module, Anatomy]:

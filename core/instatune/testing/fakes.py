@@ -27,6 +27,7 @@ from instatune.space import (
     Work,
     counting,
 )
+from instatune.space.policy import module_of, weighted
 from instatune.space.search_space import Genotypes
 
 
@@ -82,6 +83,7 @@ def anatomy(sizes: TinySizes | None = None) -> Anatomy:
             )
             for i in layers
         ),
+        embeddings=("embed.weight", "embed_positions.weight"),
         tokens=8,
         max_tokens=sizes.tokens,
     )
@@ -109,6 +111,27 @@ def space(sizes: TinySizes | None = None) -> SearchSpace:
     units = {group.name: group.units for group in anatomy(sizes).groups}
     priority = {"layers": tuple(range(sizes.layers))}
     return SearchSpace(genes=tuple(genes), priority=priority, full_units=units)
+
+
+def space_with_bits(sizes: TinySizes | None = None) -> SearchSpace:
+    """The same space with 8, 16 or 32 bits for each linear map, and for both tables together."""
+    whole, described = space(sizes), anatomy(sizes)
+    tables = tuple(map(module_of, described.embeddings))
+    together = [tables, *((name,) for name in weighted(described) if name not in tables)]
+    genes = [*whole.genes]
+    for modules in together:
+        stack, layer = described.stack_of(modules[0]) or (None, None)
+        genes.append(
+            Gene(
+                name=f"bits.{modules[0]}",
+                choices=(8, 16, 32),
+                effect="bits",
+                targets=modules,
+                stack=stack,
+                layer=layer,
+            )
+        )
+    return attrs.evolve(whole, genes=tuple(genes))
 
 
 def single_space() -> SearchSpace:

@@ -6,7 +6,7 @@ Everything is exact and deterministic, so contracts can compare numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from instatune.errors import CheckpointError
-from instatune.interfaces import Adapter, Batch, Example, Features, Network, Splits, Task
+from instatune.engine.example import example_batch
+from instatune.errors import CheckpointError, SearchError
+from instatune.interfaces import (
+    Adapter,
+    Batch,
+    Example,
+    Features,
+    Measurement,
+    Network,
+    Runner,
+    Splits,
+    Task,
+)
 from instatune.plugin.entries import AdapterEntry, Entry
 from instatune.plugin.manager import Plugins
 from instatune.plugin.registry import Offer, Registry
@@ -212,11 +223,13 @@ class TinyBench:
         supernet: The super-network.
         task: The task.
         ran: Architectures that were run, in order.
+        kept: What was measured once, by name.
     """
 
     supernet: Supernet = attrs.field(factory=lambda: supernet())
     task: Task = attrs.field(factory=TinyTask)
     ran: list[Architecture] = attrs.field(factory=list)
+    kept: dict[str, Measurement] = attrs.field(factory=dict)
 
     @property
     def space(self) -> SearchSpace:
@@ -240,6 +253,32 @@ class TinyBench:
             with torch.inference_mode(), self.supernet.active(architecture):
                 logits = self.supernet.logits(batch)
             yield logits, batch
+
+    def extracted(self, architecture: Architecture) -> nn.Module:
+        """Cut a sub-network out."""
+        self.ran.append(architecture)
+        return self.supernet.extract(architecture).eval()
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits of an extracted network."""
+        return self.supernet.forward(model, batch)
+
+    def example(self, size: int, length: int | None) -> Batch:
+        """Give examples of the search split."""
+        return example_batch(self.task, self.task.load(0).search, size, length)
+
+    def runner(self, architecture: Architecture, exporter: str, threads: int) -> Runner:
+        """The one exporter is called ``tiny`` and keeps the network in memory."""
+        if exporter != "tiny":
+            raise SearchError(f"the run has no exporter {exporter!r}; it has 'tiny'")
+        model = self.extracted(architecture)
+        return lambda batch: self.forward(model, batch)
+
+    def once(self, name: str, measure: Callable[[], Measurement]) -> Measurement:
+        """Measure at the first call."""
+        if name not in self.kept:
+            self.kept[name] = measure()
+        return self.kept[name]
 
 
 def supernet(seed: int = 0) -> Supernet:

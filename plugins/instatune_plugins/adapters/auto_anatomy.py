@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from instatune.interfaces import Batch
 from instatune.space import Anatomy, Attention, Attribute, Cut, Group, Stack, Work
+from instatune.supernet.fit import buffers
 from instatune_plugins.adapters.auto_layer import Layer, Unrecognised
 from instatune_plugins.adapters.auto_structure import Structure
 
@@ -32,11 +33,13 @@ class Measured:
 
     Attributes:
         work: Matrices that cost MACs outside of layers.
+        embeddings: Weights of look-up tables outside of layers.
         tokens: Length of the sequence in the layers of the last pass.
         fixed: Whether inputs have one size, as images do.
     """
 
     work: tuple[Work, ...]
+    embeddings: tuple[str, ...]
     tokens: int
     fixed: bool
 
@@ -69,7 +72,12 @@ def measure(
                 )
         else:
             work.append(_work(name, counts, lengths))
-    return Measured(work=tuple(work), tokens=lengths[-1], fixed=len(batches) == 1)
+    return Measured(
+        work=tuple(work),
+        embeddings=tuple(_tables(model, structure, batches[-1], logits)),
+        tokens=lengths[-1],
+        fixed=len(batches) == 1,
+    )
 
 
 def anatomy_of(
@@ -121,6 +129,8 @@ def anatomy_of(
             )
             for index, (at, layer) in enumerate(placed)
         ),
+        embeddings=measured.embeddings,
+        buffers=buffers(model),
         tokens=tokens,
         max_tokens=measured.tokens if measured.fixed else max_tokens,
     )
@@ -184,6 +194,29 @@ def _work(name: str, counts: list[int], lengths: list[int]) -> Work:
         f"module {name!r} is applied at {counts} positions for {lengths} tokens; expected a fixed "
         "number, or a multiple of the tokens"
     )
+
+
+def _tables(model: nn.Module, structure: Structure, batch: Batch, logits: Logits) -> Iterator[str]:
+    """Look-up tables that a pass calls; others may use the weight of theirs in any way."""
+    called: set[str] = set()
+    watched = {
+        name: module
+        for name, module in model.named_modules()
+        if getattr(type(module), "forward", None) is nn.Embedding.forward
+        and not name.startswith(f"{structure.path}.")
+    }
+    handles = [
+        module.register_forward_hook(lambda *_, name=name: called.add(name))
+        for name, module in watched.items()
+    ]
+    try:
+        with torch.inference_mode():
+            logits(model, batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    weights = dict(model.named_parameters())  # a tied one stands under its first name
+    yield from (f"{n}.weight" for n in watched if n in called and f"{n}.weight" in weights)
 
 
 def _positions(model: nn.Module, batch: Batch, logits: Logits) -> dict[str, list[int]]:

@@ -19,6 +19,7 @@ from instatune_plugins.adapters.vit_checkpoint import read_json
 
 FAMILY = "BEiT-3"
 LAYERS = "beit3.encoder.layers"
+_WORDS = "beit3.text_embed.weight"
 _COUNTED_TEXT = 64  # tokens of a question as BEiT-3 is fine-tuned, at which MACs are counted
 _PROJECTIONS = tuple(f"self_attn.{name}_proj" for name in "qkv")
 _Shaped = Iterator["tuple[str, tuple[int, ...]]"]
@@ -67,6 +68,8 @@ def anatomy_of(sizes: Beit3Sizes) -> Anatomy:
             )
             for layer in layers
         ),
+        # The model reads rows of its tables of positions itself, so they are no modules to replace.
+        embeddings=(_WORDS,) if sizes.text else (),
         tokens=sizes.image_tokens + min(_COUNTED_TEXT, sizes.text_tokens),
         max_tokens=sizes.image_tokens + sizes.text_tokens,
     )
@@ -132,7 +135,7 @@ def _work(sizes: Beit3Sizes) -> Iterator[Work]:
 def _shapes(sizes: Beit3Sizes) -> _Shaped:
     hidden, embed = sizes.hidden, "beit3.vision_embed"
     if sizes.text:
-        yield "beit3.text_embed.weight", (sizes.vocabulary, hidden)
+        yield _WORDS, (sizes.vocabulary, hidden)
     yield f"{embed}.mask_token", (1, 1, hidden)
     yield f"{embed}.cls_token", (1, 1, hidden)
     yield f"{embed}.proj.weight", (hidden, sizes.channels, sizes.patch, sizes.patch)

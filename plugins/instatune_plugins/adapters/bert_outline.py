@@ -110,6 +110,7 @@ def anatomy_of(config: Mapping[str, Any], n_outputs: int, per_token: bool = Fals
             )
             for layer in layers
         ),
+        embeddings=tuple(_tables(family, sizes)),
         tokens=min(_COUNTED_TOKENS, longest),
         max_tokens=longest,
     )
@@ -228,12 +229,10 @@ def _shapes(
     family: Family, sizes: Mapping[str, int], n_outputs: int, per_token: bool
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     hidden, embedding = sizes["hidden"], sizes["embedding"]
-    at = f"{family.root}.embeddings"
-    yield f"{at}.word_embeddings.weight", (sizes["vocabulary"], embedding)
-    yield f"{at}.position_embeddings.weight", (sizes["positions"], embedding)
-    if "types" in sizes:
-        yield f"{at}.token_type_embeddings.weight", (sizes["types"], embedding)
-    yield from _norm(f"{at}.LayerNorm", embedding)
+    rows = [sizes[name] for name in ("vocabulary", "positions", "types") if name in sizes]
+    for table, entries in zip(_tables(family, sizes), rows, strict=True):
+        yield table, (entries, embedding)
+    yield from _norm(f"{family.root}.embeddings.LayerNorm", embedding)
     if embedding != hidden:
         yield from _linear(f"{family.root}.embeddings_project", embedding, hidden)
     if family.bias_table is not None:
@@ -243,6 +242,12 @@ def _shapes(
     head = family.token_head if per_token else family.head
     for name in head:
         yield from _linear(name, hidden, n_outputs if name == head[-1] else hidden)
+
+
+def _tables(family: Family, sizes: Mapping[str, int]) -> Iterator[str]:
+    """Weights of tokens, positions and types of tokens; biases of positions are no such table."""
+    for name in ("word", "position", "token_type")[: 3 if "types" in sizes else 2]:
+        yield f"{family.root}.embeddings.{name}_embeddings.weight"
 
 
 def _layer(

@@ -83,6 +83,7 @@ def anatomy_of(config: Mapping[str, Any]) -> Anatomy:
             for group in groups
             if group.kind == shape.kind
         ),
+        embeddings=(_EMBEDDING,),
         tokens=min(_COUNTED_TOKENS, shape.positions),
         max_tokens=shape.positions,
     )

@@ -21,7 +21,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from instatune.errors import CheckpointError
 from instatune.space import Anatomy, Cut, Group, Stack, Work
-from instatune.supernet.fit import verify
+from instatune.supernet.fit import buffers, verify
 
 FAMILY = "ResNet"
 KIND = "channels"
@@ -54,6 +54,7 @@ def describe(model: Any) -> Anatomy:
         groups=groups,
         shapes={name: tuple(tensor.shape) for name, tensor in model.named_parameters()},
         work=tuple(_work(model)),
+        buffers=buffers(model),
         tokens=1,
         max_tokens=1,
     )

@@ -1,4 +1,4 @@
-"""What can become elastic: number of layers, heads of attention, neurons, the hidden size."""
+"""What can become elastic: number of layers, heads, neurons, the hidden size, bits of weights."""
 
 from __future__ import annotations
 
@@ -97,9 +97,31 @@ class EmbedConfig:
     divisor: int = attrs.field(default=1, validator=ge(1))
 
 
+@attrs.frozen(kw_only=True)
+class BitsConfig:
+    """Settings of ``bits``.
+
+    Attributes:
+        choices: Bits of weights and of what they multiply, from 2 to 32, in any order, e.g.
+            ``[8, 32]``. 32 is the precision of the model and must be among them. The quantizer
+            says which others it offers.
+        per: One choice for each ``linear`` map, or one for each ``block``, that is for attention
+            and for the feed-forward network of each layer, or for each ``layer``, or for the whole
+            ``model``. Modules outside of layers have their own, but for the last.
+        embeddings: Bits of the look-up tables, one choice for all of them together; ``[32]`` leaves
+            them alone.
+        skip: Modules that stay in full precision: names, or patterns such as ``*.pooler.*``.
+    """
+
+    choices: tuple[int, ...] = (8, 32)
+    per: Literal["linear", "block", "layer", "model"] = "linear"
+    embeddings: tuple[int, ...] = (8, 32)
+    skip: tuple[str, ...] = ()
+
+
 @hookimpl
 def instatune_dimensions() -> Iterator[DimensionEntry]:
-    """Offer depth, heads, FFN width and hidden size."""
+    """Offer depth, heads, FFN width, hidden size and bits."""
     yield DimensionEntry(
         name="depth",
         target="instatune_plugins.dimensions.depth:Depth",
@@ -142,4 +164,11 @@ def instatune_dimensions() -> Iterator[DimensionEntry]:
         config=WidthConfig,
         effect="width",
         summary="inner channels of residual blocks, per block or for the whole model",
+    )
+    yield DimensionEntry(
+        name="bits",
+        target="instatune_plugins.dimensions.bits:Bits",
+        config=BitsConfig,
+        effect="bits",
+        summary="bits of weights and activations, per linear map, block, layer or model",
     )

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from instatune.errors import SpaceError
 from instatune.interfaces import ExactObjective
 from instatune.space import counting
+from instatune_plugins.objectives._length import length
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,15 +40,5 @@ class Macs(ExactObjective):
     def _polynomial(self, anatomy: Anatomy) -> Polynomial:
         # Searches ask thousands of times for the same model: build its polynomial once.
         if self._last is None or self._last[0] is not anatomy:
-            self._last = (anatomy, counting.macs(anatomy, self._tokens(anatomy)))
+            self._last = (anatomy, counting.macs(anatomy, length(self.config.tokens, anatomy)))
         return self._last[1]
-
-    def _tokens(self, anatomy: Anatomy) -> int | None:
-        tokens: int | None = self.config.tokens
-        if tokens and anatomy.max_tokens and tokens > anatomy.max_tokens:
-            raise SpaceError(
-                f"{tokens} tokens, but the model takes {anatomy.max_tokens}; "
-                f"use values from 1 to {anatomy.max_tokens}",
-                ("tokens",),
-            )
-        return tokens

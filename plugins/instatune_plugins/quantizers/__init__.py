@@ -1,19 +1,44 @@
-"""How bit widths of linear layers are lowered.
-
-None is offered yet: networks are searched and exported in the precision of their checkpoint. The
-hook stands here so that this folder is a kind like every other one; a quantizer is added by one
-file that implements :class:`instatune.interfaces.Quantizer`, and by yielding its entry below.
-"""
+"""How bit widths of modules that multiply or look up are lowered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
+
+import attrs
+from attrs.validators import gt, le
 
 from instatune.plugin import hookimpl
 from instatune.plugin.entries import QuantizerEntry
 
 
+@attrs.frozen(kw_only=True)
+class Int8Config:
+    """Settings of ``int8``.
+
+    Attributes:
+        range: What activations are rounded within. ``minmax``: from the smallest to the largest
+            that calibration met. ``percentile``: outliers on both sides are cut off.
+        percentile: Share of activations, in percent, that lie below the upper end for ``range:
+            percentile``; as many lie above the lower end. Mean over the calibration batches.
+        kernels: ``auto`` multiplies integers where the CPU does it fast and exactly, and computes
+            with rounded floats elsewhere. ``fake``: rounded floats everywhere. Results are the same
+            but for the order of additions.
+    """
+
+    range: Literal["minmax", "percentile"] = "minmax"
+    percentile: float = attrs.field(default=99.99, validator=[gt(50.0), le(100.0)])
+    kernels: Literal["auto", "fake"] = "auto"
+
+
 @hookimpl
 def instatune_quantizers() -> Iterator[QuantizerEntry]:
-    """Offer nothing yet."""
-    yield from ()
+    """Offer static quantization after training."""
+    yield QuantizerEntry(
+        name="int8",
+        target="instatune_plugins.quantizers.int8:Int8",
+        config=Int8Config,
+        bits=(8, 16),
+        simulates=True,
+        summary="static 8-bit integers with calibrated activations; 16 bits are bfloat16",
+    )

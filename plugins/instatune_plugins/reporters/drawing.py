@@ -22,6 +22,8 @@ ROLES = {
     "uniform": ("s", "#18803f", 45, "uniform shrink"),
     "first_layers": (">", "#8a3ab9", 55, "first layers only"),
     "random": ("D", "#96690a", 42, "random search"),
+    "quantized": ("<", "#0f7a80", 60, "fully quantized"),
+    "alike": ("P", "#7a3b0f", 55, "all bits alike"),
 }
 OTHER = ("p", "#0f7a80", 60)
 

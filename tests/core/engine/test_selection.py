@@ -58,6 +58,41 @@ def test_a_front_without_feasible_networks_is_empty():
     assert feasible_front(problem(limit), [evaluation(0.9, 5)]) == []
 
 
+def timed(accuracy, seconds, std):
+    values = {"accuracy": Measurement(accuracy, 0.02), "latency": Measurement(seconds, std, 20)}
+    network = Architecture({"depth": round(1e4 * accuracy)})
+    return Evaluation(architecture=network, values=values)
+
+
+def timing(noisy):
+    aims = (
+        Aim(name="accuracy", goal="max", exact=False),
+        Aim(name="latency", goal="min", exact=False, noisy=noisy),
+    )
+    return Problem(space=SPACE, aims=aims, budget=9, exact={})
+
+
+def test_differences_within_the_noise_of_a_clock_do_not_count():
+    slow, same, quick = timed(0.9, 1.00, 0.01), timed(0.89, 0.99, 0.01), timed(0.8, 0.5, 0.01)
+
+    assert feasible_front(timing(noisy=True), [slow, same, quick]) == [slow, quick]
+    assert feasible_front(timing(noisy=False), [slow, same, quick]) == [slow, same, quick]
+
+
+def test_errors_of_scores_on_the_same_examples_do_count():
+    # the standard errors of both accuracies are larger than their difference
+    good, less = timed(0.9, 1.0, 0.0), timed(0.895, 1.0, 0.0)
+
+    assert feasible_front(timing(noisy=True), [less, good]) == [good]
+
+
+def test_errors_are_those_of_noisy_aims():
+    found = [timed(0.9, 1.0, 0.25), timed(0.8, 1.0, 0.5)]
+
+    assert timing(noisy=True).errors(found).tolist() == [[0.0, 0.25], [0.0, 0.5]]
+    assert timing(noisy=True).errors([]).shape == (0, 2)
+
+
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_chosen_networks_spread_from_end_to_end(count):
     front = [evaluation(0.5 + i / 100, i) for i in range(1, 21)]

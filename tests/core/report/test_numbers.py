@@ -55,6 +55,24 @@ def test_a_quantity_keeps_its_unit():
     assert form(12.345) == "12.3"
 
 
+@pytest.mark.parametrize(
+    ("label", "unit", "value", "text"),
+    [
+        ("size", "B", 22_713_216.0, "22.7\u00a0MB"),
+        ("size", "B", 437_958_696.0, "438\u00a0MB"),
+        ("roofline time", "s", 0.0123, "12.3\u00a0ms"),
+        ("roofline time", "s", 4.56e-5, "45.6\u00a0µs"),
+        ("roofline time", "s", 2e-12, "0.00200\u00a0ns"),
+        ("roofline time", "s", 1.5, "1.50\u00a0s"),
+        ("roofline time", "s", 0.0, "0.0\u00a0s"),
+        ("energy", "J", 0.25, "250\u00a0mJ"),
+        ("length", "pages", 0.25, "0.250\u00a0pages"),
+    ],
+)
+def test_units_get_the_prefix_that_people_use(label, unit, value, text):
+    assert format_of(aim(label, unit=unit), [value]).with_unit(value) == text
+
+
 def test_a_unit_that_repeats_the_label_is_written_once():
     assert heading("MACs", format_of(aim(unit="MACs"), [5e9])) == "MACs (G)"
 

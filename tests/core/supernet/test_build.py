@@ -69,6 +69,49 @@ def test_a_gene_that_the_model_cannot_have_is_refused(change, message):
         search_space(ANATOMY, [DEPTH, attrs.evolve(HEADS, **change)])
 
 
+QUERY = "bert.encoder.layer.0.attention.self.query"
+BITS = Gene(
+    name="bits.q", choices=(8, 32), effect="bits", targets=(QUERY,), stack="layers", layer=0
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"targets": ("bert.encoder.layer.0",)},
+            r"'bits\.q': the model has no module 'bert\.encoder\.layer\.0' of which bits can be "
+            r"chosen; it has 'bert\.encoder\.layer\.0\.attention\.self\.query', ",
+        ),
+        (
+            {"choices": (1, 32)},
+            r"'bits\.q': its choices are \[1, 32\]; bits are from 2 to 32, and 32, the precision "
+            r"of the full model, must be among them",
+        ),
+        ({"choices": (8, 16)}, r"'bits\.q': its choices are \[8, 16\]; bits are from 2 to 32"),
+        ({"choices": (8, 64)}, r"'bits\.q': its choices are \[8, 64\]; bits are from 2 to 32"),
+        ({"layer": 2}, r"the model has no layer 2 in 'layers'"),
+    ],
+)
+def test_bits_that_the_model_cannot_have_are_refused(change, message):
+    with pytest.raises(SpaceError, match=message):
+        search_space(ANATOMY, [DEPTH, attrs.evolve(BITS, **change)])
+
+
+def test_a_module_may_be_called_as_a_group_is():
+    words = "embed.weight"
+    anatomy = attrs.evolve(ANATOMY, shapes={**ANATOMY.shapes, words: (9, 8)}, embeddings=(words,))
+    width = Gene(name="embed", choices=(4, 8), effect="width", targets=("embed",))
+    bits = Gene(name="bits.embed", choices=(8, 32), effect="bits", targets=("embed",))
+
+    assert search_space(anatomy, [width, bits]).size == 4
+
+
+def test_two_genes_for_one_module_are_refused():
+    with pytest.raises(SpaceError, match=r"query' is set by 2 genes; leave one"):
+        search_space(ANATOMY, [BITS, attrs.evolve(BITS, name="other")])
+
+
 def test_two_genes_of_one_name_are_refused():
     with pytest.raises(SpaceError, match=r"two genes are called 'heads\.0'"):
         search_space(ANATOMY, [HEADS, HEADS])

@@ -52,6 +52,14 @@ CHANGES = {
         ),
         r"tensor 'classifier\.bias' is not known",
     ),
+    "table": (
+        lambda a: attrs.evolve(a, embeddings=("bert.embeddings.words",)),
+        r"'bert\.embeddings\.words' is listed as a look-up table, but there is no such tensor of",
+    ),
+    "table of one axis": (
+        lambda a: attrs.evolve(a, embeddings=("classifier.bias",)),
+        r"'classifier\.bias' is listed as a look-up table, but there is no such tensor of two axes",
+    ),
     "units": (
         lambda a: with_group(a, units=5, attributes=()),
         r"axis 0 of tensor '.*query\.weight' has length 32 instead of 40 \(5 units of 'heads\.0'\)",

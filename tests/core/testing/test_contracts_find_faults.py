@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from contextlib import contextmanager
 from itertools import count
+from math import isfinite
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from instatune.errors import CheckpointError
+from instatune.errors import CheckpointError, DataError, PluginError
 from instatune.interfaces import (
     Dimension,
     Draw,
@@ -506,33 +510,81 @@ class TestOrderings:
         expect_fault(self.contract, Trains, "the_model_is_left_as_it_was", "training of layers")
 
 
-class Rounds(Quantizer):
-    """A good quantizer, to be spoiled: rounds weights to steps of 1/64."""
+class Rounded:
+    """Weights that stand in the model for a while."""
 
-    def calibrate(self, model, batches):
-        pass
+    def __init__(self, weights):
+        self.weights = weights
 
     @contextmanager
-    def simulated(self, model, policy):
-        before = {name: model.get_submodule(name).weight.data.clone() for name in policy}
+    def standing(self):
+        before = [(weight, weight.data) for weight, _ in self.weights]
         try:
-            self._round(model, policy)
+            for weight, new in self.weights:
+                weight.data = new
             yield
         finally:
-            for name, weight in before.items():
-                model.get_submodule(name).weight.data.copy_(weight)
+            for weight, old in before:
+                weight.data = old
 
-    def quantize(self, model, policy):
-        import copy
 
+class Rounds(Quantizer):
+    """A good quantizer, to be spoiled: weights in half precision, read in float."""
+
+    def observe(self, model, forward, batches):
+        seen = {}
+
+        def see(module, arguments):
+            low, high = (float(end) for end in arguments[0].aminmax())
+            if not (isfinite(low) and isfinite(high)):
+                raise DataError("an input is not finite")
+            seen[module] = (low, high)
+
+        linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+        hooks = [m.register_forward_pre_hook(see) for m in linear]
+        try:
+            for batch in batches:
+                forward(model, batch)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if not seen:
+            raise DataError("no batch")
+        return {name: seen[m] for name, m in model.named_modules() if m in seen}
+
+    def simulation(self, model, policy, ranges):
+        weights = [m.weight for m in self._chosen(model, policy, ranges).values()]
+        return Rounded([(weight, weight.data.half().float()) for weight in weights])
+
+    def quantize(self, model, policy, ranges):
         small = copy.deepcopy(model)
-        self._round(small, policy)
+        for name, module in self._chosen(small, policy, ranges).items():
+            small.set_submodule(name, HalfLinear(module))
         return small
 
-    def _round(self, model, policy):
-        for name in policy:
-            weight = model.get_submodule(name).weight.data
-            weight.copy_((weight * 64).round() / 64)
+    def frame(self, model, policy):
+        return self.quantize(model, policy, policy)
+
+    def unsupported(self, model, policy, ranges):
+        chosen = self._chosen(model, policy, ranges)
+        return tuple(name for name in policy if name not in chosen)
+
+    def _chosen(self, model, policy, ranges):
+        modules = dict(model.named_modules())
+        if policy.keys() - modules.keys():
+            raise PluginError("no such module")
+        found = {name: modules[name] for name in policy if name in ranges}
+        return {name: m for name, m in found.items() if isinstance(m, nn.Linear)}
+
+
+class HalfLinear(nn.Module):
+    def __init__(self, linear):
+        super().__init__()
+        self.register_buffer("half_weight", linear.weight.detach().half())
+        self.bias = nn.Parameter(linear.bias.detach().clone())
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.half_weight.float(), self.bias)
 
 
 class TestQuantizers:
@@ -543,45 +595,143 @@ class TestQuantizers:
             if name.startswith("test_") and "registr" not in name and "class" not in name:
                 check(self.contract, Rounds, name.removeprefix("test_"))
 
+    def test_ranges_that_are_no_plain_numbers(self):
+        class Strange(Rounds):
+            def observe(self, model, forward, batches):
+                return {name: (1.0, 0.0) for name in super().observe(model, forward, batches)}
+
+        test = "ranges_are_plain_and_repeatable"
+        expect_fault(self.contract, Strange, test, "pairs of low and high")
+
+    def test_an_observer_that_stays(self):
+        class Stays(Rounds):
+            def observe(self, model, forward, batches):
+                for module in model.modules():
+                    module.register_forward_pre_hook(lambda module, arguments: None)
+                return super().observe(model, forward, batches)
+
+        for test in ("observing_leaves_the_model_as_it_was", "observing_ends_on_exceptions_too"):
+            expect_fault(self.contract, Stays, test, "weights, hooks or modes differ")
+
+    def test_ranges_of_nothing(self):
+        class Trusting(Rounds):
+            def observe(self, model, forward, batches):
+                try:
+                    return super().observe(model, forward, batches)
+                except DataError:
+                    return {}
+
+        test = "calibration_refuses_what_tells_nothing"
+        expect_fault(self.contract, Trusting, test, "no batch to observe")
+
     def test_a_simulation_that_does_nothing(self):
         class Idle(Rounds):
-            @contextmanager
-            def simulated(self, model, policy):
-                yield
+            def simulation(self, model, policy, ranges):
+                return Rounded([])
 
         test = "simulation_changes_the_outputs_and_ends"
         expect_fault(self.contract, Idle, test, "exactly what 32 bits do")
 
     def test_a_simulation_that_does_not_end_on_exceptions(self):
-        class Careless(Rounds):
+        class Forgets(Rounded):
             @contextmanager
-            def simulated(self, model, policy):
-                before = {name: model.get_submodule(name).weight.data.clone() for name in policy}
-                self._round(model, policy)
+            def standing(self):
+                before = [(weight, weight.data) for weight, _ in self.weights]
+                for weight, new in self.weights:
+                    weight.data = new
                 yield
-                for name, weight in before.items():
-                    model.get_submodule(name).weight.data.copy_(weight)
+                for weight, old in before:
+                    weight.data = old
 
-        check(self.contract, Careless, "simulation_changes_the_outputs_and_ends")
-        expect_fault(self.contract, Careless, "simulation_ends_on_exceptions_too", "weights differ")
+        class Careless(Rounds):
+            def simulation(self, model, policy, ranges):
+                return Forgets(super().simulation(model, policy, ranges).weights)
+
+        test = "simulation_ends_on_exceptions_too"
+        expect_fault(self.contract, Careless, test, "after an exception")
+
+    def test_a_simulation_that_reads_the_weights_again(self):
+        class Late(Rounds):
+            def simulation(self, model, policy, ranges):
+                late = SimpleNamespace()
+                late.standing = lambda: Rounds.simulation(self, model, policy, ranges).standing()
+                return late
+
+        test = "a_simulation_can_stand_again_and_does_not_follow_the_weights"
+        expect_fault(self.contract, Late, test, "weights were read again")
 
     def test_the_model_itself_instead_of_a_copy(self):
         class InPlace(Rounds):
-            def quantize(self, model, policy):
-                self._round(model, policy)
+            def quantize(self, model, policy, ranges):
                 return model
 
         expect_fault(self.contract, InPlace, "quantizing_makes_a_copy", "was given back")
 
-    def test_a_simulation_of_something_else(self):
-        class Other(Rounds):
-            def quantize(self, model, policy):
-                small = super().quantize(model, policy)
-                for name in policy:
-                    small.get_submodule(name).weight.data.mul_(0.5)
+    def test_a_copy_that_shares_tensors(self):
+        class Shares(Rounds):
+            def quantize(self, model, policy, ranges):
+                small = super().quantize(model, policy, ranges)
+                small.classifier.bias = model.classifier.bias
                 return small
 
-        expect_fault(self.contract, Other, "simulated_and_quantized_agree", "logits differ by")
+        expect_fault(self.contract, Shares, "quantizing_makes_a_copy", "shares memory")
+
+    def test_a_simulation_of_something_else(self):
+        class Other(Rounds):
+            def quantize(self, model, policy, ranges):
+                small = super().quantize(model, policy, ranges)
+                for name in policy:
+                    small.get_submodule(name).half_weight.mul_(0.5)
+                return small
+
+        for test in (
+            "simulated_and_quantized_agree",
+            "a_slice_of_a_super_network_is_quantized_as_what_is_cut_out_of_it",
+        ):
+            expect_fault(self.contract, Other, test, "logits differ by")
+
+    def test_integers_beside_the_floats(self):
+        class Keeps(Rounds):
+            def quantize(self, model, policy, ranges):
+                small = super().quantize(model, policy, ranges)
+                small.register_buffer("original", torch.zeros(10_000))
+                return small
+
+        expect_fault(self.contract, Keeps, "what_is_quantized_takes_less_room", "bytes, before")
+
+    def test_something_that_no_file_holds(self):
+        class Loses(Rounds):
+            def quantize(self, model, policy, ranges):
+                small = super().quantize(model, policy, ranges)
+                small.register_forward_hook(lambda module, inputs, logits: logits * 0.5)
+                return small
+
+            def frame(self, model, policy):
+                return Rounds.quantize(self, model, policy, policy)
+
+        test = "a_frame_and_the_tensors_make_the_same_network_again"
+        expect_fault(self.contract, Loses, test, "computes something else")
+
+    def test_silence_about_what_stays(self):
+        class Silent(Rounds):
+            def unsupported(self, model, policy, ranges):
+                return ()
+
+        for test in (
+            "it_names_what_stays_in_full_precision",
+            "a_module_without_a_range_stays_in_full_precision",
+        ):
+            expect_fault(self.contract, Silent, test, "unsupported is ()")
+
+    def test_a_name_that_is_passed_over(self):
+        class Deaf(Rounds):
+            def _chosen(self, model, policy, ranges):
+                known = dict(model.named_modules())
+                here = {name: bits for name, bits in policy.items() if name in known}
+                return super()._chosen(model, here, ranges)
+
+        test = "a_module_that_is_not_there_is_refused"
+        expect_fault(self.contract, Deaf, test, "the model has no module")
 
 
 class TestExecutors:

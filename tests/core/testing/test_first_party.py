@@ -129,6 +129,15 @@ class TestKvGroups(contracts.DimensionContract):
     settings: ClassVar = {"choices": (1, 4)}
 
 
+class TestBits(contracts.DimensionContract):
+    entry = "bits"
+
+
+class TestBitsOfBlocks(contracts.DimensionContract):
+    entry = "bits"
+    settings: ClassVar = {"choices": (8, 16, 32), "per": "block", "skip": ("classifier",)}
+
+
 class TestInstaTuneLowCost(contracts.ScheduleContract):
     entry = "instatune"
 
@@ -309,6 +318,14 @@ class TestParams(contracts.ObjectiveContract):
     entry = "params"
 
 
+class TestModelSize(contracts.ObjectiveContract):
+    entry = "model_size"
+
+
+class TestRoofline(contracts.ObjectiveContract):
+    entry = "roofline"
+
+
 class TestAgreement(contracts.ObjectiveContract):
     entry = "agreement"
 
@@ -438,6 +455,11 @@ class TestHtml(contracts.ReporterContract):
 
 class TestPng(contracts.ReporterContract):
     entry = "png"
+
+
+class TestInt8(contracts.QuantizerContract):
+    entry = "int8"
+    tolerance = 0.02
 
 
 class TestFolder(contracts.ExporterContract):

@@ -16,7 +16,7 @@ ENTRIES = {entry.name: entry for entry in instatune_dimensions()}
 
 
 def test_offers_what_the_documentation_names():
-    assert list(ENTRIES) == ["depth", "heads", "kv_groups", "ffn", "embed", "channels"]
+    assert list(ENTRIES) == ["depth", "heads", "kv_groups", "ffn", "embed", "channels", "bits"]
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
@@ -33,7 +33,8 @@ def test_every_entry_leads_to_a_component_of_its_kind(entry):
 def test_offering_loads_nothing_heavy():
     code = (
         "import sys, instatune_plugins.dimensions.depth, instatune_plugins.dimensions.heads, "
-        "instatune_plugins.dimensions.ffn, instatune_plugins.dimensions.embed; "
+        "instatune_plugins.dimensions.ffn, instatune_plugins.dimensions.embed, "
+        "instatune_plugins.dimensions.bits; "
         "print([m for m in ('torch', 'scipy', 'sklearn', 'transformers') if m in sys.modules])"
     )
 

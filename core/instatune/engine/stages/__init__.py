@@ -6,6 +6,7 @@ from instatune.engine.stages import (
     elastic,
     export,
     load,
+    measure,
     order,
     report,
     search,
@@ -24,6 +25,7 @@ STAGES: tuple[Stage, ...] = (
     search.STAGE,
     verify.STAGE,
     export.STAGE,
+    measure.STAGE,
     report.STAGE,
 )
 

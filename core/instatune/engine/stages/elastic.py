@@ -16,7 +16,7 @@ from instatune.supernet.fit import verify
 
 
 def _reads(shop: Workshop) -> Any:
-    return [spelled(part) for part in shop.plan.dimensions]
+    return [spelled(part) for part in shop.plan.elastic]
 
 
 def _run(shop: Workshop) -> Outcome:

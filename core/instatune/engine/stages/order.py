@@ -97,7 +97,7 @@ def _probe_batches(shop: Workshop) -> tuple[Batch, ...]:
 
 
 def _priority(shop: Workshop, stack: Stack, damage: Damage) -> tuple[int, ...]:
-    for part, dimension in zip(shop.plan.dimensions, shop.dimensions, strict=True):
+    for part, dimension in zip(shop.plan.elastic, shop.dimensions, strict=True):
         if isinstance(part.entry, DimensionEntry) and part.entry.effect == "depth":
             return dimension.priority(stack, damage)
     return stack.first_layers

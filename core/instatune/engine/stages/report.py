@@ -8,7 +8,7 @@ from instatune.engine.stages.stage import Outcome, Stage, spelled
 from instatune.engine.summary import summarise
 from instatune.engine.workshop import Workshop
 
-_BEFORE = ("load", "teach", "elastic", "order", "tune", "search", "verify", "export")
+_BEFORE = ("load", "teach", "elastic", "order", "tune", "search", "verify", "export", "measure")
 
 
 def _reads(shop: Workshop) -> Any:

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import attrs
 import numpy as np
 
-from instatune.engine.baselines import reference_networks
+from instatune.engine.alike import Alike, AlikeMeasures
+from instatune.engine.baselines import first_networks, reference_networks
+from instatune.engine.deploying import deploy, remembered
 from instatune.engine.evaluate import Evaluator, Measured, SplitBench
 from instatune.engine.precision import resolve_precision
 from instatune.engine.problem import make_problem, make_strategy
+from instatune.engine.quantization import Bits
 from instatune.engine.searching import random_search, require_feasible, search
 from instatune.engine.seeds import derive
 from instatune.engine.selection import feasible_front, spread
@@ -23,7 +27,7 @@ from instatune.engine.weights import digest
 from instatune.engine.workshop import SplitName, Workshop
 from instatune.errors import SearchError
 from instatune.files import write_json
-from instatune.interfaces import Evaluation, Progress
+from instatune.interfaces import Evaluation, Problem, Progress
 from instatune.spec.model import SearchSection
 from instatune.supernet.supernet import Supernet
 
@@ -47,6 +51,19 @@ def _reads(shop: Workshop) -> Any:
         ],
         **({} if calibrated == default else {"calibration_batches": calibrated}),
         **({} if earlier is None else {"warm_start": fingerprint(earlier)}),
+        **_quantized(shop),
+    }
+
+
+def _quantized(shop: Workshop) -> dict[str, Any]:
+    """What the bits of networks follow from; nothing where they are not searched."""
+    plan = shop.plan
+    if plan.quantizer is None:
+        return {}
+    return {
+        "bits": [spelled(part) for part in plan.quantizing],
+        "quantizer": spelled(plan.quantizer),
+        "range_examples": plan.spec.search.range_examples,
     }
 
 
@@ -55,6 +72,7 @@ def _run(shop: Workshop) -> Outcome:
     supernet = tuned(shop)
     evaluator = make_evaluator(shop, supernet, "search", section.precision, section.examples)
     problem, warmth = warmed(make_problem(shop, evaluator), section.warm_start)
+    problem = attrs.evolve(problem, initial=first_networks(problem))
     rng = np.random.default_rng(shop.seed("search"))
     require_feasible(problem, np.random.default_rng(shop.seed("feasible")))
     strategy = make_strategy(shop, problem, rng)
@@ -69,6 +87,7 @@ def _run(shop: Workshop) -> Outcome:
             " or raise search.evaluations"
         )
     drawn: list[Evaluation] = []
+    alike: list[Evaluation] = []
     references: dict[str, list[Evaluation]] = {}
     if section.baselines:
         seed = derive(shop.plan.spec.seed, "random baseline")
@@ -80,6 +99,9 @@ def _run(shop: Workshop) -> Outcome:
             for role, architectures in reference_networks(problem.space).items()
         }
         references["random"] = spread(problem, feasible_front(problem, drawn), 4)
+        alike = _alike(shop, problem, evaluator)
+        if alike:
+            references["alike"] = spread(problem, feasible_front(problem, alike), 4)
     chosen = spread(problem, front, section.export_limit)
     shop.folder.reopen("search")
     write_json(
@@ -87,6 +109,7 @@ def _run(shop: Workshop) -> Outcome:
         {
             "evaluated": _plain(found),
             "random": _plain(drawn),
+            **({"alike": _plain(alike)} if alike else {}),
             "front": _plain(front),
             "chosen": _plain(chosen),
             "references": {role: _plain(rows) for role, rows in references.items()},
@@ -96,6 +119,20 @@ def _run(shop: Workshop) -> Outcome:
     return Outcome(
         f"{len(found)} networks measured, {len(front)} on the front, {len(chosen)} chosen{warmth}"
     )
+
+
+def _alike(shop: Workshop, joint: Problem, evaluator: Evaluator) -> list[Evaluation]:
+    """What the same strategy finds with all bits alike; nothing where bits are not searched."""
+    if not Bits(joint.space).genes:
+        return []
+    alike = Alike(joint.space)
+    measures, problem = AlikeMeasures(alike, evaluator), alike.problem(joint)
+    rng = np.random.default_rng(shop.seed("alike"))
+    told = partial(_tell, shop, "all bits alike")
+    told(0, None)
+    strategy = make_strategy(shop, problem, rng)
+    found = search(strategy, shop.plan.strategy.name, problem, measures, told)
+    return [e for e in measures.whole(found) if e.status == "ok"]
 
 
 def make_evaluator(
@@ -108,6 +145,7 @@ def make_evaluator(
     """Everything needed to measure on a split, through the store of the run."""
     plan = shop.plan
     batches = shop.batches(split, plan.spec.search.batch_size, limit=examples)
+    identity = _identity(shop, supernet)
     parts = {part.name: part for part in (*plan.objectives, *plan.limits_only)}
     return Evaluator(
         bench=SplitBench(
@@ -117,6 +155,9 @@ def make_evaluator(
             precision=lambda: shop.precision(precision),
             labels=shop.splits.labels,
             statistics=partial(shop.calibration.of, supernet),
+            quantization=shop.quantization(supernet),
+            deploy=partial(deploy, shop, supernet),
+            remember=remembered(shop, supernet, identity),
         ),
         objectives={
             name: Measured(part=part, objective=shop.objectives[name])
@@ -124,7 +165,7 @@ def make_evaluator(
         },
         store=shop.store,
         executor=shop.executor,
-        supernet_id=_identity(shop, supernet),
+        supernet_id=identity,
         data_id=" ".join(
             (
                 split,
@@ -132,6 +173,7 @@ def make_evaluator(
                 str(examples or "all"),
                 resolve_precision(precision, shop.device),
                 *shop.calibration.spelled(supernet),
+                *(json.dumps(value) for value in _quantized(shop).values()),
             )
         ),
         max_failures=plan.spec.search.max_failures,
@@ -170,8 +212,6 @@ def _plain(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
 
 
 def _diagnostics(strategy: object) -> list[Any]:
-    import attrs
-
     items = getattr(strategy, "diagnostics", ())
     return [attrs.asdict(item) for item in items if attrs.has(type(item))]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import attrs
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,10 +21,13 @@ from instatune.engine.stages.teach import CURVE_EXAMPLES
 from instatune.engine.teacher import Teacher
 from instatune.engine.training import Training, keep, train
 from instatune.engine.workshop import Workshop
+from instatune.errors import SpaceError
 from instatune.interfaces import Batch, CurvePoint, Gauge, Moment
 from instatune.space import Architecture, SearchSpace
 from instatune.space.counting import macs
+from instatune.spec.bits import unoffered
 from instatune.supernet import permute
+from instatune.supernet.build import search_space
 from instatune.supernet.calibration import statistics
 from instatune.supernet.supernet import Supernet
 
@@ -80,9 +84,24 @@ def _conflicts(combine: ProjectSub | None) -> str:
 
 
 def tuned(shop: Workshop) -> Supernet:
-    """The super-network that this stage made, on its device, in eval mode."""
+    """The super-network that this stage made, on its device, in eval mode.
+
+    Its space holds the genes of bits too, which tuning does not know of.
+    """
     model = shop.model_from("supernet").to(shop.device)
-    return Supernet(model, shop.anatomy, space(shop), shop.adapter.logits)
+    return Supernet(model, shop.anatomy, searched(shop), shop.adapter.logits)
+
+
+def searched(shop: Workshop) -> SearchSpace:
+    """The elastic dimensions, together with the bits of modules where these are searched."""
+    elastic = space(shop)
+    if shop.plan.quantizer is None:
+        return elastic
+    made = [gene for dimension in shop.quantizing for gene in dimension.genes(shop.anatomy)]
+    whole = search_space(shop.anatomy, (*elastic.genes, *made), dict(elastic.priority))
+    for text in unoffered(whole, shop.plan.quantizer):
+        raise SpaceError(f"quantizer: {text}")
+    return attrs.evolve(whole, full_units=dict(elastic.full_units))
 
 
 def _untuned(shop: Workshop) -> Supernet:

@@ -14,6 +14,8 @@ SHAPES: dict[str, str] = {
     "uniform": "square",
     "first_layers": "right",
     "random": "diamond",
+    "quantized": "left",
+    "alike": "hexagon",
 }
 """Shape of each role; other roles get a pentagon."""
 
@@ -21,6 +23,8 @@ _CORNERS = {
     "up": (3, -90),
     "down": (3, 90),
     "right": (3, 0),
+    "left": (3, 180),
+    "hexagon": (6, 0),
     "diamond": (4, -90),
     "square": (4, -45),
 }

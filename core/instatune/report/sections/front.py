@@ -19,6 +19,8 @@ LABELS = {
     "uniform": "uniform shrink",
     "first_layers": "first layers only",
     "random": "random search",
+    "quantized": "fully quantized",
+    "alike": "all bits alike",
 }
 """Roles of baselines in legends."""
 

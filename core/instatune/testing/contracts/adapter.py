@@ -12,6 +12,7 @@ from instatune.errors import CheckpointError
 from instatune.interfaces import Adapter, Batch
 from instatune.plugin.entries import AdapterEntry, Kind
 from instatune.space import Anatomy, Architecture, Attention, Gene, SearchSpace, counting
+from instatune.space.storage import Storage
 from instatune.testing.contracts.contract import Contract
 from instatune.testing.expect import expect, no_hidden_randomness
 
@@ -31,7 +32,8 @@ class AdapterContract(Contract):
     Attributes:
         problem: Kind of output that is asked for, one that the entry names if it names any.
         n_outputs: Size of the new head.
-        tolerance: Largest difference of logits that counts as equal.
+        tolerance: Largest difference of logits that counts as equal; relative to the largest logit
+            where that is above 1.
     """
 
     kind: ClassVar[Kind] = "adapters"
@@ -146,6 +148,32 @@ class AdapterContract(Contract):
         expect(counted == there, f"{counted} parameters counted, the model has {there}")
         expect(anatomy.work, "no work is listed, so MACs would be 0")
 
+    def test_what_is_listed_as_a_table_is_one(self, tmp_path: Path) -> None:
+        from torch import nn
+
+        model = self.load(tmp_path)
+        tables = self.adapter().describe(model).embeddings
+        expect(len(set(tables)) == len(tables), f"a table is listed twice: {tables}")
+        modules = dict(model.named_modules())
+        for table in tables:
+            module, _, tensor = table.rpartition(".")
+            expect(
+                tensor == "weight" and isinstance(modules.get(module), nn.Embedding),
+                f"{table!r} is listed in embeddings, but is no weight of an nn.Embedding",
+            )
+
+    def test_the_size_on_disk_is_counted(self, tmp_path: Path) -> None:
+        supernet = self.supernet(tmp_path)
+        storage, space = Storage(supernet.anatomy), supernet.space
+        for architecture in (space.largest, space.smallest):
+            counted = float(storage.tensors(space, space.encode([architecture]))[0])
+            there = _saved_bytes(supernet.extract(architecture))
+            expect(
+                abs(counted - there) <= 0.01 * there,
+                f"{there} bytes are saved, {counted:.0f} are counted; list what else is saved in "
+                "the anatomy's buffers",
+            )
+
     def test_the_outline_agrees_with_the_model(self, tmp_path: Path) -> None:
         outline = cast("AdapterEntry", self.offer().entry).outline
         if outline is None:
@@ -231,7 +259,8 @@ class AdapterContract(Contract):
 
     def _expect_equal(self, found: Tensor, wanted: Tensor, what: str) -> None:
         difference = float((found - wanted).abs().max())
-        expect(difference <= self.tolerance, f"{what}: logits differ by {difference:.3g}")
+        allowed = self.tolerance * max(1.0, float(wanted.abs().max()))
+        expect(difference <= allowed, f"{what}: logits differ by {difference:.3g}")
 
 
 def _expect_projected(attention: Attention, given: Mapping[str, Projections], width: int) -> None:
@@ -279,7 +308,14 @@ def _three(space: SearchSpace) -> tuple[Architecture, ...]:
 def _skeleton(anatomy: Anatomy) -> tuple[object, ...]:
     """What a search space needs of an anatomy."""
     groups = {(g.name, g.kind, g.units, g.stack, g.layer, g.minimum) for g in anatomy.groups}
-    return groups, {(s.name, s.layers, s.required) for s in anatomy.stacks}
+    return groups, {(s.name, s.layers, s.required) for s in anatomy.stacks}, anatomy.embeddings
+
+
+def _saved_bytes(model: nn.Module) -> int:
+    """Bytes of parameters and persistent buffers, shared ones once."""
+    state = model.state_dict()
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    return sum(tensor.nbytes for name, tensor in tensors if name in state)
 
 
 def _backwards(units: int) -> torch.Tensor:

@@ -8,6 +8,8 @@ from typing import ClassVar, cast
 from instatune.interfaces import Dimension
 from instatune.plugin.entries import DimensionEntry, Kind
 from instatune.space import Anatomy, Gene
+from instatune.space.policy import weighted
+from instatune.space.search_space import FULL_BITS
 from instatune.testing import fakes
 from instatune.testing.contracts.contract import Contract
 from instatune.testing.expect import expect
@@ -50,6 +52,8 @@ class DimensionContract(Contract):
         anatomy = self.anatomy()
         full = {group.name: group.units for group in anatomy.groups}
         full |= {stack.name: stack.layers for stack in anatomy.stacks}
+        if cast("DimensionEntry", self.offer().entry).effect == "bits":
+            full = dict.fromkeys(weighted(anatomy), FULL_BITS)
         for gene in self.genes():
             for target in gene.targets:
                 expect(

@@ -79,6 +79,14 @@ class ObjectiveContract(Contract):
         told = [measurement.value for measurement in self.measured(self.architectures())]
         expect(np.allclose(values, told), f"exact gives {values}, measure tells {told}")
 
+    def test_exact_objectives_take_spaces_with_bits(self) -> None:
+        if self.declared().cost != "exact":
+            return
+        space = fakes.space_with_bits()
+        genotypes = space.sample(np.random.default_rng(0), 5)
+        values = cast("ExactObjective", self.make()).exact(space, fakes.anatomy(), genotypes)
+        expect(bool(np.isfinite(values).all()), f"values {values} are not all finite")
+
     def test_it_leaves_the_global_generators_alone(self) -> None:
         with no_hidden_randomness():
             self.measured(self.architectures()[:2])

@@ -16,7 +16,7 @@ class TestLlama(AdapterContract):
     problem = "causal_lm"
     n_outputs = 0  # the head stays
     family = "llama"
-    tolerance = 5e-5  # rounding, of logits of order ten
+    tolerance = 1e-5
 
     @pytest.fixture(autouse=True)
     def _made(self, write_checkpoint, batch):

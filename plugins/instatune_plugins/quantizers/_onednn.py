@@ -1,0 +1,75 @@
+"""Multiplication of integers on CPUs, by what torch uses below its compiler.
+
+The operators are not public: :func:`works` tries them once, against the same in float. That also
+finds CPUs that add pairs of products in 16 bits, where sums overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from instatune_plugins.quantizers._grid import Grid, floats_of
+
+Forward: TypeAlias = "Callable[[Tensor], Tensor]"
+
+_PLAIN: tuple[Any, ...] = (1.0, 0, torch.float32, "none", [], "")
+"""Output in float32, not rounded, and nothing computed after the product."""
+
+
+@cache
+def works() -> bool:
+    """Whether products of extreme integers come out exactly on this machine."""
+    integers = torch.tensor([[127], [-128]], dtype=torch.int8).expand(2, 64).contiguous()
+    scales, grid, x = torch.tensor([0.5, 1.0]), Grid(1.0, 3), torch.full((2, 64), 250.0)
+    try:
+        found = linear(integers, scales, None, grid)(x)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return False
+    return torch.equal(found, functional.linear(grid.rounded(x), floats_of(integers, scales)))
+
+
+def linear(integers: Tensor, scales: Tensor, bias: Tensor | None, grid: Grid) -> Forward:
+    """A linear layer with weight ``integers [outputs, inputs]``, int8."""
+    packed = torch.ops.onednn.qlinear_prepack(integers, None)
+    zeros = torch.zeros(len(scales), dtype=torch.int64)
+
+    def forward(x: Tensor) -> Tensor:
+        rows = grid.integers(x).reshape(-1, x.shape[-1]).contiguous()
+        y: Tensor = torch.ops.onednn.qlinear_pointwise(
+            rows, grid.scale, grid.zero_point, packed, scales, zeros, bias, *_PLAIN
+        )
+        return y.view(*x.shape[:-1], -1)
+
+    return forward
+
+
+def takes(module: nn.Module) -> bool:
+    """Whether :func:`convolution` can do what this one does: other paddings than by 0 it cannot."""
+    return getattr(module, "padding_mode", "") == "zeros" and not isinstance(module.padding, str)
+
+
+def convolution(
+    module: nn.Conv2d, integers: Tensor, scales: Tensor, bias: Tensor | None, grid: Grid
+) -> Forward:
+    """A convolution with weight ``integers [outputs, inputs / groups, height, width]``, int8."""
+    shape = (module.stride, module.padding, module.dilation, module.groups)
+    affine = (grid.scale, grid.zero_point)
+    packed = torch.ops.onednn.qconv_prepack(integers, scales, *affine, *shape, None)
+    zeros = torch.zeros(len(scales), dtype=torch.int64)
+
+    def forward(x: Tensor) -> Tensor:
+        images = grid.integers(x if x.dim() == 4 else x[None])
+        y: Tensor = torch.ops.onednn.qconv_pointwise(
+            images, *affine, packed, scales, zeros, bias, *shape, *_PLAIN
+        )
+        y = y if x.dim() == 4 else y[0]
+        # Comes with channels last; what follows may ask for the layout of its input.
+        return y.contiguous() if x.is_contiguous() else y
+
+    return forward

@@ -1,0 +1,88 @@
+"""Static quantization after training, simulated in a search and stored as integers after it.
+
+Weights are signed bytes with one scale for each output, activations unsigned bytes with one affine
+grid for each module, from ranges that calibration met (Jacob et al., CVPR 2018, arXiv 1712.05877).
+The scales are those of common tools for this scheme. 16 bits mean bfloat16, which needs no ranges.
+
+Biases, normalisations, attention scores and everything else stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from torch import nn
+
+from instatune.interfaces import Batch, Policy, Quantizer, Ranges, Simulation
+from instatune_plugins.quantizers import Int8Config
+from instatune_plugins.quantizers._listening import listen
+from instatune_plugins.quantizers._policy import can, checked, places
+from instatune_plugins.quantizers._quantized import rebuilt
+from instatune_plugins.quantizers._simulation import replaced
+
+
+class Int8(Quantizer):
+    """Quantizes linear layers, two-dimensional convolutions and look-up tables.
+
+    Modules that hold the weight of one that the policy names, and are not named themselves, follow
+    it. What the simulation computes and what the quantized copy computes are the same but for the
+    order of additions.
+    """
+
+    config: Int8Config
+
+    def observe(
+        self,
+        model: nn.Module,
+        forward: Callable[[nn.Module, Batch], object],
+        batches: Iterable[Batch],
+    ) -> Ranges:
+        """Gather the ranges of inputs; padding counts as any other token.
+
+        Look-up tables have ``(0.0, 0.0)``.
+
+        Raises:
+            DataError: There is no batch, or an input is not finite.
+        """
+        return listen(model, forward, batches, self.config)
+
+    def simulation(self, model: nn.Module, policy: Policy, ranges: Ranges) -> Simulation:
+        """Round the weights now and prepare forwards that round activations.
+
+        On CPUs that multiply bytes exactly, they do so; elsewhere floats on the same grids are
+        multiplied. Outputs are float32 without gradients, also under autocast.
+
+        Raises:
+            PluginError: The policy names a module or a bit width that is not there.
+        """
+        return replaced(places(model, policy, ranges), fake=self.config.kernels == "fake")
+
+    def quantize(self, model: nn.Module, policy: Policy, ranges: Ranges) -> nn.Module:
+        """Copy the model with modules that hold ``int8`` or ``bfloat16`` weights.
+
+        Beside them, the state dict holds float32 scales, one for each output, and for the inputs a
+        scale and a zero point. Tied weights stay tied.
+
+        Raises:
+            PluginError: The policy names a module or a bit width that is not there.
+        """
+        return rebuilt(model, places(model, policy, ranges))
+
+    def frame(self, model: nn.Module, policy: Policy) -> nn.Module:
+        """Copy the model with modules that wait for their tensors.
+
+        Ranges are not known here: the policy must not hold what :meth:`unsupported` named.
+
+        Raises:
+            PluginError: The policy names a module or a bit width that is not there.
+        """
+        return rebuilt(model, places(model, policy, None))
+
+    def unsupported(self, model: nn.Module, policy: Policy, ranges: Ranges) -> tuple[str, ...]:
+        """Names of modules of another class, that did not run, or that are empty.
+
+        Raises:
+            PluginError: The policy names a module or a bit width that is not there.
+        """
+        modules = checked(model, policy)
+        return tuple(name for name in policy if name not in ranges or not can(modules[name]))
