@@ -44,3 +44,39 @@ def joint_spec(chosen: argparse.Namespace) -> dict[str, Any]:
     spec["objectives"] = ["accuracy", "model_size"]
     spec["exporters"] = list(chosen.formats)
     return spec
+
+
+def reopened(chosen: argparse.Namespace, *formats: str) -> Any:
+    """The super-network of the run, with these exporters to run networks in.
+
+    Raises:
+        SystemExit: ``joint_sst2`` has not been run in this folder.
+    """
+    from instatune.engine.reopen import reopen
+    from instatune.errors import StoreError
+
+    try:
+        run = reopen(chosen.runs / "joint")
+    except StoreError as error:
+        raise SystemExit(f"{error}\nrun `make bench NAME=joint_sst2` first") from error
+    spec = {**joint_spec(chosen), "exporters": list(formats)}
+    from instatune.engine.reopen import Reopened
+    from instatune.engine.workshop import Workshop
+    from instatune.spec.resolve import prepare
+
+    made, plugins = prepare(spec)
+    shop = Workshop(made, plugins, run.shop.folder, run.shop.events)
+    return Reopened(shop=shop, supernet=run.supernet)
+
+
+def drawn(space: Any, count: int, seed: int = 0) -> list[Any]:
+    """Random networks whose shares of low bits differ: from none of the modules to all."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    bits = np.array([gene.effect == "bits" for gene in space.genes])
+    rows = space.sample(rng, count)
+    for row, share in zip(rows, np.linspace(0.0, 1.0, count), strict=True):
+        low = rng.random(len(bits)) < share
+        row[bits] = np.where(low, 0, space.cardinalities - 1)[bits]
+    return list(dict.fromkeys(space.decode(space.canonical(rows))))

@@ -35,7 +35,7 @@ _USES = {
     "schedules": "tune: {loss: $name}",
     "predictors": "search: {strategy: linas, predictor: $name}",
     "strategies": "search: {strategy: $name}",
-    "quantizers": "# specs name no quantizers yet; instatune.plugin.manager.discover() finds it",
+    "quantizers": "quantizer: $name  # where the space holds bits to choose from",
     "objectives": "objectives: [accuracy, $name]",
     "tasks": "task: $name",
     "executors": "executor: $name",

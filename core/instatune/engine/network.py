@@ -87,10 +87,11 @@ def _quantized(
 ) -> dict[str, Any]:
     """What a network with a policy has besides; nothing in full precision."""
     quantization, part = shop.quantization(supernet), shop.plan.quantizer
-    if quantization is None or part is None or not quantization.policy(architecture):
+    policy = quantization.lowered(model, architecture) if quantization is not None else {}
+    if quantization is None or part is None or not policy:
         return {}
     return {
-        "policy": quantization.policy(architecture),
+        "policy": policy,
         "quantized": quantization.quantized(model, architecture),
         "quantizer_name": f"{part.name}@{part.distribution}",
         "quantizer_settings": attrs.asdict(part.config) if part.config is not None else {},

@@ -70,17 +70,32 @@ class Quantization:
         with self.supernet.active(architecture, self._statistics(architecture)) as model:
             return self.quantizer.simulation(model, policy, ranges)
 
+    def lowered(self, model: nn.Module, architecture: Architecture) -> Policy:
+        """The policy without what stays in full precision here: what is in force.
+
+        Args:
+            model: The extracted network.
+            architecture: Its architecture.
+        """
+        policy = self.policy(architecture)
+        if not policy:
+            return {}
+        left = set(self.quantizer.unsupported(model, policy, self.ranges(architecture)))
+        return {module: bits for module, bits in policy.items() if module not in left}
+
     def quantized(self, model: nn.Module, architecture: Architecture) -> nn.Module | None:
         """An extracted network with quantized tensors; None in full precision."""
-        policy = self.policy(architecture)
+        policy = self.lowered(model, architecture)
         if not policy:
             return None
         return self.quantizer.quantize(model, policy, self.ranges(architecture)).eval()
 
-    def unsupported(self, architecture: Architecture) -> tuple[str, ...]:
-        """Modules of the policy that stay in full precision."""
-        policy, ranges = self.policy(architecture), self.ranges(architecture)
-        with self.supernet.active(architecture) as model:
+    def unsupported(self) -> tuple[str, ...]:
+        """Modules whose bits are searched in vain: in the largest network, by their names there."""
+        space = self.supernet.space
+        lowest = space.architecture({**space.largest.as_dict(), **Bits(space).low})
+        policy, ranges = self.policy(lowest), self.ranges(lowest)
+        with self.supernet.active(lowest) as model:
             return self.quantizer.unsupported(model, policy, ranges)
 
     def _observed(self, structure: Architecture) -> Ranges:
@@ -115,9 +130,11 @@ class Bits:
 
     @cached_property
     def guarded(self) -> Mapping[str, int]:
-        """As :attr:`low`, but the first and the last module in full precision.
+        """As :attr:`low`, but the first one in a layer and the last of all in full precision.
 
-        What stands at the ends is hurt most by rounding; common practice leaves it alone.
+        What stands at the ends is hurt most by rounding; common practice leaves it alone. Look-up
+        tables come before the layers: they are large and hardly hurt.
         """
-        ends = self.genes[:1] + self.genes[-1:]
-        return {**self.low, **dict.fromkeys(ends, FULL_BITS)}
+        layered = {g.name for g in self.space.genes if g.effect == "bits" and g.layer is not None}
+        first = next((name for name in self.genes if name in layered), self.genes[0])
+        return {**self.low, first: FULL_BITS, self.genes[-1]: FULL_BITS}

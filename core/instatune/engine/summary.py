@@ -50,7 +50,7 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     scale = Scale.of(shop.plan.objectives, front)
     return Summary(
         title=shop.plan.spec.name,
-        facts=_facts(shop),
+        facts={**_facts(shop), **_bits_facts(shop), **front.get("notes", {})},
         aims=aims(shop),
         layers=max((stack.layers for stack in shop.anatomy.stacks), default=0),
         widths=dict(found.full_units),
@@ -174,6 +174,20 @@ def _facts(shop: Workshop) -> dict[str, str]:
         "sampler": plan.sampler.name,
         "strategy": f"{plan.strategy.name}, {plan.spec.search.evaluations} evaluations",
         "seed": str(plan.spec.seed),
+    }
+
+
+def _bits_facts(shop: Workshop) -> dict[str, str]:
+    """What lowers bits, and of how many modules; of look-up tables this is told apart."""
+    if shop.plan.quantizer is None:
+        return {}
+    bits = [gene for gene in space(shop).genes if gene.effect == "bits"]
+    tables = {module_of(weight) for weight in shop.anatomy.embeddings}
+    looked_up = [g for g in bits if tables & set(g.targets)]
+    choices = sorted({c for gene in looked_up for c in gene.choices}) or [FULL_BITS]
+    return {
+        "quantizer": f"{shop.plan.quantizer.name}, bits of {len(bits)} genes",
+        "bits of embeddings": " or ".join(map(str, choices)) if tables else "no look-up tables",
     }
 
 

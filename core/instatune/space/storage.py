@@ -1,9 +1,11 @@
 """Bytes of the file that a network is saved in, for every choice of units, layers and bits.
 
 Weights of b < 16 bits are integers of b bits with a float32 scale for each row, that is for each
-output channel of a matrix and for each entry of a look-up table. What multiplies activations keeps
-a scale and a zero point of these too, 4 bytes each. Weights of 16 bits and more have no scales.
-Everything else (biases, norms, buffers) is saved as it is in the model.
+output channel of a matrix and for each entry of a look-up table. Below 8 bits, integers are packed,
+each row into whole bytes, and entries of look-up tables have a scale for each
+:data:`TABLE_GROUP` columns; quantizers take this number from here. What multiplies activations
+keeps a scale and a zero point of these too, 4 bytes each. Weights of 16 bits and more have no
+scales. Everything else (biases, norms, buffers) is saved as it is in the model.
 
 The header of a safetensors file is a JSON text with one entry for each tensor. It is estimated: the
 offsets in it are taken to have as many digits as the size of the full network.
@@ -25,7 +27,11 @@ from instatune.space.sizes import Sizes
 
 Bytes = NDArray[np.float64]
 
+TABLE_GROUP = 64
+"""Columns of a look-up table of less than 8 bits that share a scale."""
+
 _FLOAT = 4  # bytes of a parameter in full precision
+_BYTE = 8
 _WHOLE = 16  # bits from which weights are floating-point numbers
 _METADATA = '{"__metadata__":{"format":"pt"}}'
 _RANGE = {"input_scale": 4, "input_zero_point": 4}  # of activations, with their bytes
@@ -38,7 +44,8 @@ class _Quantized:
     Attributes:
         module: That it belongs to.
         elements: Of the weight.
-        rows: Each with a scale.
+        rows: Each in whole bytes of its own.
+        table: Whether it is looked up in.
         notes: Bytes of activation ranges.
         entries: Bytes in the header for what it is quantized with.
     """
@@ -46,6 +53,7 @@ class _Quantized:
     module: str
     elements: Polynomial
     rows: Polynomial
+    table: bool
     notes: int
     entries: int
 
@@ -66,7 +74,8 @@ class Storage:
             for name, shape in sizes.shapes.items()
         )
         self._quantized = tuple(
-            self._weight(sizes, name, ranged=name in multiplied) for name in chosen
+            self._weight(sizes, name, ranged=name in multiplied, table=name in anatomy.embeddings)
+            for name in chosen
         )
 
     def tensors(self, space: SearchSpace, genotypes: Genotypes) -> Bytes:
@@ -74,8 +83,12 @@ class Storage:
         total = space.count(self._fixed, genotypes)
         for weight in self._quantized:
             bits, elements, whole = self._state(weight, space, genotypes)
-            scales = _FLOAT * space.count(weight.rows, genotypes) + weight.notes
-            total += np.ceil(elements * bits / 8) + whole * scales
+            rows = space.count(weight.rows, genotypes)
+            columns = elements / np.maximum(rows, 1)
+            grouped = weight.table & (bits < _BYTE)
+            scales = rows * np.where(grouped, np.ceil(columns / TABLE_GROUP), 1)
+            total += rows * np.ceil(columns * bits / _BYTE)
+            total += whole * (_FLOAT * scales + weight.notes)
         return total
 
     def header(self, space: SearchSpace, genotypes: Genotypes) -> Bytes:
@@ -99,7 +112,7 @@ class Storage:
         elements = space.count(weight.elements, genotypes)
         return bits, elements, (bits < _WHOLE) & (elements > 0)
 
-    def _weight(self, sizes: Sizes, name: str, *, ranged: bool) -> _Quantized:
+    def _weight(self, sizes: Sizes, name: str, *, ranged: bool, table: bool) -> _Quantized:
         module, rows = module_of(name), sizes.shapes[name][:1]
         added = [f"{name}_scale", *(f"{module}.{key}" for key in (_RANGE if ranged else ()))]
         entries = [self._entry(key, rows if key == added[0] else ()) for key in added]
@@ -107,6 +120,7 @@ class Storage:
             module=module,
             elements=Polynomial.of([sizes.term(name)]),
             rows=Polynomial.of([sizes.along(name, 0)]),
+            table=table,
             notes=sum(_RANGE.values()) if ranged else 0,
             entries=sum(entries),
         )

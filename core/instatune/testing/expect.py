@@ -23,6 +23,19 @@ def expect(condition: object, message: str) -> None:
         raise AssertionError(message)
 
 
+def expect_error(kind: type[Exception], action: Callable[[], object], message: str) -> None:
+    """Expect that an action raises an error of a kind; others come through.
+
+    Raises:
+        AssertionError: Nothing was raised; with the message.
+    """
+    try:
+        action()
+    except kind:
+        return
+    expect(False, message)
+
+
 @contextmanager
 def no_hidden_randomness() -> Iterator[None]:
     """Expect that no global generator (random, numpy, torch) is drawn from or seeded."""

@@ -122,6 +122,7 @@ class VisionEmbedding(nn.Module):
                 " height, width); prepare them as its processor says"
             )
         patches = self.proj(images).flatten(2).transpose(1, 2)
+        # `len` would make the number of examples a constant where the model is traced.
         return torch.cat([self.cls_token.expand(images.shape[0], -1, -1), patches], dim=1)
 
 

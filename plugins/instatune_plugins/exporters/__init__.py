@@ -39,6 +39,19 @@ class TorchExportConfig:
 
 
 @attrs.frozen(kw_only=True)
+class NeuralCompressorConfig:
+    """Settings of ``neural_compressor``.
+
+    Attributes:
+        compile: Whether the file is compiled before it is measured, as its user would, which is
+            what makes it multiply bytes; needs a compiler of C++, and a minute for each network.
+            The file is the same.
+    """
+
+    compile: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class OpenvinoConfig:
     """Settings of ``openvino``.
 
@@ -91,6 +104,17 @@ def instatune_exporters() -> Iterator[ExporterEntry]:
         quantized=True,
         runtime="torch",
         summary="a torch.export program, to compile or to run where there is torch alone",
+    )
+    yield ExporterEntry(
+        name="neural_compressor",
+        target="instatune_plugins.exporters.neural_compressor:NeuralCompressor",
+        config=NeuralCompressorConfig,
+        requires=("neural-compressor[pt]>=3.10",),
+        runs=True,
+        quantized=True,
+        full=False,
+        runtime="torch",
+        summary="8-bit integers by Intel Neural Compressor, at scales of its own",
     )
     yield ExporterEntry(
         name="openvino",

@@ -79,6 +79,8 @@ def _quantize(plain: Any, path: Path, method: str, kept: list[str], network: Net
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         op_types_to_quantize=_MULTIPLY,
+        # What they give is added up and normalised, which wants floats.
+        extra_options={"OpTypesToExcludeOutputQuantization": _MULTIPLY},
         **common,
     )
 

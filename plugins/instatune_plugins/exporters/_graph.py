@@ -20,6 +20,23 @@ def keep_sums(graph: ir.Graph) -> None:
             node.op_type = "Sum"
 
 
+def split_gemms(graph: ir.Graph) -> None:
+    """Write products of quantized matrices as MatMul and a sum.
+
+    ONNX Runtime multiplies floats in a Gemm with a bias of float32, and bytes in a MatMul. It would
+    make a Gemm of a MatMul and an ``Add`` again.
+    """
+    for node in list(graph):
+        if node.op_type == "Gemm" and _is_plain(node) and _is_dequantized(node.inputs[1]):
+            left, right, *bias = node.inputs
+            if node.attributes.get_int("transB", 0):
+                right = _before(node, "Transpose", right, perm=(1, 0))
+            result = _before(node, "MatMul", left, right)
+            if bias and bias[0] is not None:
+                result = _before(node, "Sum", result, bias[0])
+            _replace(node, result)
+
+
 def widen_bfloat16(graph: ir.Graph) -> None:
     """Compute in float32 with weights that stay in bfloat16, which few runtimes multiply on CPUs.
 
@@ -60,6 +77,38 @@ def name_axes(graph: ir.Graph) -> None:
         for output in node.outputs:
             if not output.is_graph_output():
                 output.shape = None
+
+
+def _is_plain(gemm: ir.Node) -> bool:
+    factors = (gemm.attributes.get_float(name, 1.0) for name in ("alpha", "beta"))
+    return all(factor == 1.0 for factor in factors) and not gemm.attributes.get_int("transA", 0)
+
+
+def _is_dequantized(value: ir.Value | None) -> bool:
+    source = None if value is None else value.producer()
+    return source is not None and source.op_type == "DequantizeLinear"
+
+
+def _before(
+    node: ir.Node, kind: str, *inputs: ir.Value | None, **attributes: tuple[int, ...]
+) -> ir.Value:
+    """Insert an operator in front of a node, and give what it computes."""
+    name = f"{node.name}_{kind}"
+    made = ir.node(
+        kind, inputs, attributes=attributes, name=name, metadata_props=dict(node.metadata_props)
+    )
+    made.outputs[0].name, made.outputs[0].type = name, node.outputs[0].type
+    node.graph.insert_before(node, made)  # type: ignore[union-attr]
+    return made.outputs[0]
+
+
+def _replace(node: ir.Node, result: ir.Value) -> None:
+    """Let another value take the place of the only one that a node gives, with its name."""
+    old = node.outputs[0]
+    name, result.shape = old.name, old.shape
+    old.replace_all_uses_with(result, replace_graph_outputs=True)
+    node.graph.remove(node, safe=True)  # type: ignore[union-attr]
+    result.name = name
 
 
 def _users(value: ir.Value) -> set[str]:

@@ -69,6 +69,7 @@ def _tidy(model: ir.Model) -> None:
         if place:
             node.metadata_props[PLACE] = place
     _graph.widen_bfloat16(graph)
+    _graph.split_gemms(graph)
     _graph.keep_sums(graph)
     _graph.name_axes(graph)
     passes.RemoveUnusedNodesPass()(model)

@@ -36,7 +36,7 @@ def trace(network: Network, model: nn.Module, exporter: str) -> ExportedProgram:
     try:
         with torch.no_grad():
             return torch.export.export(
-                graph, tuple(example.values()), dynamic_shapes=_dynamic(example), strict=False
+                graph, tuple(example.values()), dynamic_shapes=dynamic(example), strict=False
             )
     except Exception as error:  # of whatever the model and torch raise
         raise refused(network, exporter, "traced by torch.export", error) from error
@@ -125,7 +125,8 @@ def _twice(tensor: Tensor) -> Tensor:
     return tensor.repeat(repeats).clone()
 
 
-def _dynamic(example: Batch) -> dict[str, dict[int, Any]]:
+def dynamic(example: Batch) -> dict[str, dict[int, Any]]:
+    """Which axes of the inputs are of any size: those that :func:`trace` tells of."""
     examples = Dim("examples", min=1)
     return {
         name: {axis: Dim.DYNAMIC if axis else examples for axis in _free_axes(tensor)}

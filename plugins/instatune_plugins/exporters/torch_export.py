@@ -76,7 +76,7 @@ class TorchExport(Exporter):
             CheckpointError: It is missing or damaged, or holds a pickle.
         """
         file = needed(directory, FILE)
-        _refuse_code(file)
+        refuse_code(file)
         try:
             program = torch.export.load(file)
         except Exception as error:  # of a damaged archive, of any class
@@ -94,8 +94,12 @@ class TorchExport(Exporter):
         return run
 
 
-def _refuse_code(file: Path) -> None:
-    """Look into the archive before torch does, which runs what the archive says it should."""
+def refuse_code(file: Path) -> None:
+    """Look into the archive before torch does, which runs what the archive says it should.
+
+    Raises:
+        CheckpointError: It holds more than raw bytes and JSON.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             doubtful = [info.filename for info in archive.infolist() if not _is_data(archive, info)]

@@ -42,7 +42,8 @@ class RooflineConfig:
         peak_16: The same of what has 9 to 16 bits.
         peak_8: The same of what has at most 8 bits.
         bandwidth: Bytes from and to memory a second.
-        overhead: Seconds that each operation takes besides, for its call.
+        overhead: Seconds that each operation takes besides, for its call and for the small ones
+            around it; what is compiled needs less than the default.
     """
 
     batch: int = attrs.field(default=1, validator=ge(1))
@@ -51,7 +52,7 @@ class RooflineConfig:
     peak_16: float = attrs.field(default=100e9, validator=gt(0.0))
     peak_8: float = attrs.field(default=200e9, validator=gt(0.0))
     bandwidth: float = attrs.field(default=24e9, validator=gt(0.0))
-    overhead: float = attrs.field(default=5e-6, validator=ge(0.0))
+    overhead: float = attrs.field(default=2e-5, validator=ge(0.0))
 
 
 @attrs.frozen(kw_only=True)

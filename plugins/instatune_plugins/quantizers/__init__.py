@@ -16,6 +16,9 @@ from instatune.plugin.entries import QuantizerEntry
 class Int8Config:
     """Settings of ``int8``.
 
+    They are about activations, which have 8 bits wherever weights have 4 or 8. Scales of weights
+    follow from the weights alone.
+
     Attributes:
         range: What activations are rounded within. ``minmax``: from the smallest to the largest
             that calibration met. ``percentile``: outliers on both sides are cut off.
@@ -38,7 +41,7 @@ def instatune_quantizers() -> Iterator[QuantizerEntry]:
         name="int8",
         target="instatune_plugins.quantizers.int8:Int8",
         config=Int8Config,
-        bits=(8, 16),
+        bits=(4, 8, 16),
         simulates=True,
-        summary="static 8-bit integers with calibrated activations; 16 bits are bfloat16",
+        summary="static 8-bit integers with calibrated activations; also 4-bit weights, bfloat16",
     )

@@ -3,7 +3,8 @@
 They are a reference: written with the operators by which quantized programs are known
 (``quantized_decomposed``), so that torch.export keeps them, the ONNX exporter turns them into
 QuantizeLinear and DequantizeLinear, and compilers replace them by products of integers. Run as they
-are, they round floats and multiply floats.
+are, they round floats and multiply floats. Weights of 4 bits are packed, and taken apart each time
+that they are needed; of a look-up table these are only the rows that are looked up.
 
 ``weight`` is there for code that asks a module for it, but as floats, not in the state dict: some
 models convert their inputs to the type of the first weight.
@@ -13,13 +14,16 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import attrs
 import torch
 import torch.ao.quantization.fx._decomposed  # registers the operators
 from torch import Tensor, nn
 from torch.nn import functional
 
-from instatune_plugins.quantizers._grid import LAST, LEAST, MOST, Grid
+from instatune_plugins.quantizers._grid import LAST, LEAST, MOST, Grid, floats_of, spread
 from instatune_plugins.quantizers._kinds import bias_of
+from instatune_plugins.quantizers._lowered import Lowered
+from instatune_plugins.quantizers._nibbles import pack, unpack
 from instatune_plugins.quantizers._precision import biased, factors, in_float32
 
 _GEOMETRY = (
@@ -35,26 +39,62 @@ _GEOMETRY = (
 )
 
 
-class Integers(nn.Module):
-    """A weight ``[outputs, ...]`` of signed bytes, with one scale for each output."""
+@attrs.frozen(eq=False)
+class Stored:
+    """A weight as it is saved.
 
+    Attributes:
+        tensor: ``int8 [outputs, ...]``, or ``uint8 [outputs, ceil(columns / 2)]`` of 4 bits.
+        scales: ``[outputs]`` or ``[outputs, groups]``.
+        bits: 4 or 8.
+        shape: Of the weight.
+    """
+
+    tensor: Tensor
+    scales: Tensor
+    bits: int
+    shape: torch.Size
+
+    @classmethod
+    def of(cls, low: Lowered) -> Stored:
+        """Pack what can be."""
+        integers = low.integers
+        tensor = pack(integers.flatten(1)) if low.bits == 4 else integers
+        return cls(tensor, low.scales, low.bits, integers.shape)
+
+
+class Integers(nn.Module):
+    """A weight ``[outputs, ...]`` of signed integers, with one scale for each output or group."""
+
+    weight_int4: Tensor
     weight_int8: Tensor
     weight_scale: Tensor
     weight_zero_point: Tensor
 
-    def __init__(self, integers: Tensor, scales: Tensor) -> None:
+    def __init__(self, weight: Stored) -> None:
         super().__init__()
-        self.register_buffer("weight_int8", integers)
-        self.register_buffer("weight_scale", scales)
+        self.bits, self.shape = weight.bits, weight.shape
+        self.register_buffer(f"weight_int{weight.bits}", weight.tensor)
+        self.register_buffer("weight_scale", weight.scales)
         # Always 0, so it is in no file; compilers look for it.
-        zeros = torch.zeros_like(scales, dtype=torch.int64)
+        zeros = torch.zeros_like(weight.scales, dtype=torch.int64)
         self.register_buffer("weight_zero_point", zeros, persistent=False)
+
+    @property
+    def integers(self) -> Tensor:
+        """The weight as ``int8``, not packed."""
+        if self.bits == 8:
+            return self.weight_int8
+        flat = unpack(self.weight_int4, self.shape[1:].numel())
+        return flat.view(self.shape).to(torch.int8)
 
     @property
     def weight(self) -> Tensor:
         """The weight as floats."""
+        if self.weight_scale.dim() > 1:
+            return floats_of(self.integers, self.weight_scale)
         floats: Tensor = torch.ops.quantized_decomposed.dequantize_per_channel(
-            *(self.weight_int8, self.weight_scale, self.weight_zero_point, 0),
+            *(self.integers, self.weight_scale, self.weight_zero_point, 0),
             *(LEAST, MOST, torch.int8),
         )
         return floats
@@ -70,9 +110,9 @@ class _Product(Integers):
     input_scale: Tensor
     input_zero_point: Tensor
 
-    def __init__(self, integers: Tensor, scales: Tensor, bias: Tensor | None, grid: Grid) -> None:
-        super().__init__(integers, scales)
-        device = integers.device
+    def __init__(self, weight: Stored, bias: Tensor | None, grid: Grid) -> None:
+        super().__init__(weight)
+        device = weight.tensor.device
         self.bias = _frozen(bias)
         self.register_buffer("input_scale", torch.tensor(grid.scale, device=device))
         zero_point = torch.tensor(grid.zero_point, dtype=torch.int32, device=device)
@@ -95,9 +135,9 @@ class _Product(Integers):
 class QuantizedLinear(_Product):
     """``x [..., inputs]`` to ``[..., outputs]``, float32."""
 
-    def __init__(self, integers: Tensor, scales: Tensor, bias: Tensor | None, grid: Grid) -> None:
-        super().__init__(integers, scales, bias, grid)
-        self.out_features, self.in_features = integers.shape
+    def __init__(self, weight: Stored, bias: Tensor | None, grid: Grid) -> None:
+        super().__init__(weight, bias, grid)
+        self.out_features, self.in_features = weight.shape
 
     def forward(self, input: Tensor) -> Tensor:
         """Multiply what is left after rounding."""
@@ -108,8 +148,8 @@ class QuantizedLinear(_Product):
 class QuantizedConv2d(_Product):
     """``x [..., channels, height, width]`` to the same, float32."""
 
-    def __init__(self, like: nn.Conv2d, integers: Tensor, scales: Tensor, grid: Grid) -> None:
-        super().__init__(integers, scales, bias_of(like), grid)
+    def __init__(self, like: nn.Conv2d, weight: Stored, grid: Grid) -> None:
+        super().__init__(weight, bias_of(like), grid)
         _take_geometry(self, like)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -121,15 +161,24 @@ class QuantizedConv2d(_Product):
 class QuantizedEmbedding(Integers):
     """Indices ``[...]`` to rows ``[..., width]``, float32."""
 
-    def __init__(self, integers: Tensor, scales: Tensor, padding: int | None) -> None:
-        super().__init__(integers, scales)
-        self.num_embeddings, self.embedding_dim = integers.shape
+    def __init__(self, weight: Stored, padding: int | None) -> None:
+        super().__init__(weight)
+        self.num_embeddings, self.embedding_dim = weight.shape
         self.padding_idx = padding
 
     def forward(self, input: Tensor) -> Tensor:
         """Look rows and their scales up, so that the table itself stays as it is."""
         rows = functional.embedding(input, self.weight_int8)
         return rows * self.weight_scale[input][..., None]
+
+
+class PackedEmbedding(QuantizedEmbedding):
+    """The same of 4 bits, with scales of groups."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Look packed rows and their scales up, and take the rows apart."""
+        rows = unpack(functional.embedding(input, self.weight_int4), self.embedding_dim)
+        return rows * spread(functional.embedding(input, self.weight_scale), self.embedding_dim)
 
 
 class Brief(nn.Module):

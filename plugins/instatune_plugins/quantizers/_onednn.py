@@ -44,7 +44,7 @@ def linear(integers: Tensor, scales: Tensor, bias: Tensor | None, grid: Grid) ->
         y: Tensor = torch.ops.onednn.qlinear_pointwise(
             rows, grid.scale, grid.zero_point, packed, scales, zeros, bias, *_PLAIN
         )
-        return y.view(*x.shape[:-1], -1)
+        return y.view(*x.shape[:-1], len(scales))
 
     return forward
 

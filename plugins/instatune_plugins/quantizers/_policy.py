@@ -12,7 +12,7 @@ from instatune.errors import PluginError
 from instatune.interfaces import Policy, Ranges
 from instatune_plugins.quantizers._kinds import kind_of, raw_weight
 
-OFFERED = (8, 16)
+OFFERED = (4, 8, 16)
 
 
 @attrs.frozen(eq=False)
@@ -22,11 +22,13 @@ class Place:
     Attributes:
         module: The module, which can be.
         bits: To how many.
+        table: Whether a look-up table holds its weight: it does itself, or one that is tied to it.
         span: Smallest and largest input; None if not known.
     """
 
     module: nn.Module
     bits: int
+    table: bool
     span: tuple[float, float] | None
 
 
@@ -48,6 +50,7 @@ def places(model: nn.Module, policy: Policy, ranges: Ranges | None) -> Iterator[
     modules = checked(model, policy)
     named = {id(modules[name]): name for name in policy if can(modules[name])}
     bits = {id(raw_weight(modules[name])): policy[name] for name in named.values()}
+    tables = {id(raw_weight(m)) for m in modules.values() if kind_of(m) == "embedding"}
     done: set[int] = set()
     for name, module in modules.items():
         known = ranges is None or name in ranges
@@ -57,7 +60,8 @@ def places(model: nn.Module, policy: Policy, ranges: Ranges | None) -> Iterator[
         width = policy[own] if own is not None else bits.get(id(raw_weight(module)))
         if width is not None:
             done.add(id(module))
-            yield Place(module, width, None if ranges is None else ranges[name])
+            table = id(raw_weight(module)) in tables
+            yield Place(module, width, table, None if ranges is None else ranges[name])
 
 
 def checked(model: nn.Module, policy: Policy) -> Mapping[str, nn.Module]:
@@ -75,7 +79,7 @@ def checked(model: nn.Module, policy: Policy) -> Mapping[str, nn.Module]:
         if bits not in OFFERED:
             raise PluginError(
                 f"quantizer int8: {bits} bits for module {name!r} are not offered; use "
-                f"{' or '.join(map(str, OFFERED))}"
+                f"{', '.join(map(str, OFFERED[:-1]))} or {OFFERED[-1]}"
             )
     return modules
 

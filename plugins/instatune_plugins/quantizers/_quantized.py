@@ -9,19 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from instatune.supernet.surgery import detached_copy
-from instatune_plugins.quantizers._grid import Grid, integers_of, scales_of
+from instatune_plugins.quantizers._grid import Grid
 from instatune_plugins.quantizers._kinds import bias_of, raw_weight, weight_of
+from instatune_plugins.quantizers._lowered import lowered
 from instatune_plugins.quantizers._modules import (
     BriefConv2d,
     BriefEmbedding,
     BriefLinear,
+    PackedEmbedding,
     QuantizedConv2d,
     QuantizedEmbedding,
     QuantizedLinear,
+    Stored,
 )
+from instatune_plugins.quantizers._narrow import SHARES
 from instatune_plugins.quantizers._policy import Place
 
-Weights: TypeAlias = "dict[tuple[int, int], tuple[Tensor, ...]]"
+Weights: TypeAlias = "dict[tuple[int, int], Tensor | Stored]"
 """Low-precision tensors by the id of the weight and bits: tied modules share them."""
 
 
@@ -43,16 +47,19 @@ def rebuilt(model: nn.Module, places: Iterable[Place]) -> nn.Module:
 def _made(place: Place, weights: Weights) -> nn.Module:
     key = (id(raw_weight(place.module)), place.bits)
     if key not in weights:
-        weights[key] = _lowered(weight_of(place.module), place.bits)
-    make = _brief if place.bits == 16 else _quantized
-    return make(place, *weights[key]).train(place.module.training)
+        weights[key] = _stored(place)
+    low = weights[key]
+    made = _brief(place, low) if isinstance(low, Tensor) else _quantized(place, low)
+    return made.train(place.module.training)
 
 
-def _lowered(weight: Tensor, bits: int) -> tuple[Tensor, ...]:
-    if bits == 16:
-        return (weight.to(torch.bfloat16, memory_format=torch.contiguous_format),)
-    scales = scales_of(weight)
-    return integers_of(weight, scales), scales
+def _stored(place: Place) -> Tensor | Stored:
+    weight = weight_of(place.module)
+    if place.bits == 16:
+        return weight.to(torch.bfloat16, memory_format=torch.contiguous_format)
+    # What waits for its tensors needs no good scales.
+    shares = SHARES if place.span is not None else SHARES[:1]
+    return Stored.of(lowered(weight, place.bits, table=place.table, shares=shares))
 
 
 def _brief(place: Place, weight: Tensor) -> nn.Module:
@@ -64,11 +71,12 @@ def _brief(place: Place, weight: Tensor) -> nn.Module:
     return BriefLinear(weight, bias_of(module))
 
 
-def _quantized(place: Place, integers: Tensor, scales: Tensor) -> nn.Module:
+def _quantized(place: Place, weight: Stored) -> nn.Module:
     module = place.module
     if isinstance(module, nn.Embedding):
-        return QuantizedEmbedding(integers, scales, module.padding_idx)
+        kind = PackedEmbedding if place.bits == 4 else QuantizedEmbedding
+        return kind(weight, module.padding_idx)
     grid = Grid.over(*(place.span or (0.0, 0.0)))
     if isinstance(module, nn.Conv2d):
-        return QuantizedConv2d(module, integers, scales, grid)
-    return QuantizedLinear(integers, scales, bias_of(module), grid)
+        return QuantizedConv2d(module, weight, grid)
+    return QuantizedLinear(weight, bias_of(module), grid)

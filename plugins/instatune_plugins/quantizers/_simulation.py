@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from instatune_plugins.quantizers import _onednn
-from instatune_plugins.quantizers._grid import Grid, floats_of, integers_of, scales_of
+from instatune_plugins.quantizers._grid import Grid, spread
 from instatune_plugins.quantizers._kinds import bias_of, kind_of, weight_of
+from instatune_plugins.quantizers._lowered import lowered
 from instatune_plugins.quantizers._policy import Place
 from instatune_plugins.quantizers._precision import in_float32, multiplied_in_bfloat16, product_of
 
@@ -55,31 +56,34 @@ def replaced(places: Iterable[Place], *, fake: bool) -> Replaced:
 def _forward(place: Place, fake: bool) -> Forward:
     module, kind = place.module, kind_of(place.module)
     if kind == "embedding":
-        return _lookup(module, place.bits)
+        return _lookup(place)
     if place.bits == 16:
         return _in_float32(multiplied_in_bfloat16(module))
-    weight = weight_of(module)
-    scales = scales_of(weight)
-    integers, bias = integers_of(weight, scales), bias_of(module)
+    weight, bias = weight_of(module), bias_of(module)
+    low = lowered(weight, place.bits, table=place.table)
     grid = Grid.over(*cast("tuple[float, float]", place.span))
-    if not fake and weight.device.type == "cpu" and _onednn.works():
+    one_each = low.scales.dim() == 1  # kernels know no groups
+    if not fake and one_each and weight.device.type == "cpu" and _onednn.works():
+        affine = (low.integers, low.scales, bias, grid)
         if kind == "linear":
-            return _in_float32(_onednn.linear(integers, scales, bias, grid))
+            return _in_float32(_onednn.linear(*affine))
         if _onednn.takes(module):
             conv = cast("nn.Conv2d", module)
-            return _in_float32(_onednn.convolution(conv, integers, scales, bias, grid))
-    product, rounded = product_of(module), floats_of(integers, scales)
+            return _in_float32(_onednn.convolution(conv, *affine))
+    product, rounded = product_of(module), low.floats
     return _in_float32(lambda x: product(grid.rounded(x), rounded, bias))
 
 
-def _lookup(module: nn.Module, bits: int) -> Forward:
+def _lookup(place: Place) -> Forward:
     """A look-up in the rounded table."""
-    table = weight_of(module)
-    if bits == 16:
+    table = weight_of(place.module)
+    if place.bits == 16:
         brief = table.bfloat16()
         return lambda input: functional.embedding(input, brief).float()
-    scales = scales_of(table)
-    integers = integers_of(table, scales)
+    low, width = lowered(table, place.bits, table=place.table), table.shape[1]
+    integers, scales = low.integers, low.scales
+    if scales.dim() > 1:
+        return lambda input: functional.embedding(input, integers) * spread(scales[input], width)
     return lambda input: functional.embedding(input, integers) * scales[input][..., None]
 
 

@@ -4,6 +4,11 @@ Weights are signed bytes with one scale for each output, activations unsigned by
 grid for each module, from ranges that calibration met (Jacob et al., CVPR 2018, arXiv 1712.05877).
 The scales are those of common tools for this scheme. 16 bits mean bfloat16, which needs no ranges.
 
+4 bits are for weights alone, activations keep 8. Linear layers and convolutions have one scale for
+each output, look-up tables one for each 64 columns of a row; grids end where the squared error is
+smallest, see :mod:`._narrow`. Two weights are packed into a byte. A linear layer tied to a table,
+such as the head of a language model, multiplies the table as it is stored, groups and all.
+
 Biases, normalisations, attention scores and everything else stay in float32.
 """
 
@@ -49,8 +54,9 @@ class Int8(Quantizer):
     def simulation(self, model: nn.Module, policy: Policy, ranges: Ranges) -> Simulation:
         """Round the weights now and prepare forwards that round activations.
 
-        On CPUs that multiply bytes exactly, they do so; elsewhere floats on the same grids are
-        multiplied. Outputs are float32 without gradients, also under autocast.
+        On CPUs that multiply bytes exactly, they do so, with weights of 4 bits too; elsewhere, and
+        for scales of groups, floats on the same grids are multiplied. Outputs are float32 without
+        gradients, also under autocast.
 
         Raises:
             PluginError: The policy names a module or a bit width that is not there.
@@ -58,10 +64,10 @@ class Int8(Quantizer):
         return replaced(places(model, policy, ranges), fake=self.config.kernels == "fake")
 
     def quantize(self, model: nn.Module, policy: Policy, ranges: Ranges) -> nn.Module:
-        """Copy the model with modules that hold ``int8`` or ``bfloat16`` weights.
+        """Copy the model with modules that hold ``int8``, ``bfloat16`` or packed 4-bit weights.
 
-        Beside them, the state dict holds float32 scales, one for each output, and for the inputs a
-        scale and a zero point. Tied weights stay tied.
+        Beside them, the state dict holds float32 scales, one for each output or group, and for the
+        inputs a scale and a zero point. Tied weights stay tied.
 
         Raises:
             PluginError: The policy names a module or a bit width that is not there.

@@ -183,9 +183,15 @@ class TestRealTasks:
 
 def test_threads_of_torch_are_put_back_even_after_an_error():
     before = torch.get_num_threads()
+    seen = []
 
-    with pytest.raises(RuntimeError, match="broken"), torch_threads(before + 1):
-        assert torch.get_num_threads() == before + 1
-        raise RuntimeError("broken")
+    def fail():
+        with torch_threads(before + 1):
+            seen.append(torch.get_num_threads())
+            raise RuntimeError("broken")
 
+    with pytest.raises(RuntimeError, match="broken"):
+        fail()
+
+    assert seen == [before + 1]
     assert torch.get_num_threads() == before

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from instatune import __version__
+from instatune.cli.plugins import _print_table
 from instatune.testing.plugins import FakeDistribution
 
 SCRIPT = "import sys; from instatune.cli.main import main; code = main(); {after}sys.exit(code)"
@@ -78,10 +79,11 @@ def test_an_unknown_kind_is_refused(instatune):
     assert "invalid kind value: 'sample'" in done.stderr
 
 
-def test_an_empty_kind_says_so(instatune):
-    done = instatune("plugins", "--kind", "quantizers")
+def test_an_empty_kind_says_so(capsys):
+    # With instatune itself installed no kind is empty, so this is asked for in this process.
+    _print_table(())
 
-    assert "no component of this kind is on offer" in done.stdout
+    assert capsys.readouterr().out == "no component of this kind is on offer\n"
 
 
 def test_broken_plugins_are_told_and_do_not_change_the_exit_code(instatune):

@@ -9,6 +9,7 @@ from itertools import count
 from math import isfinite
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -839,6 +840,95 @@ class TestExporters:
 
         test = "files_of_other_formats_stay"
         expect_fault(self.contract, Sweeps, test, "other-format", tmp_path)
+
+    @pytest.mark.parametrize(
+        ("spoil", "test", "message"),
+        [
+            (lambda logits, batch: logits + 0.1, "what_runs_computes_the_same", "differ by 0.1"),
+            (
+                lambda logits, batch: -logits,
+                "what_runs_with_integers_computes_nearly_the_same",
+                "have the same class",
+            ),
+            (lambda logits, batch: logits + ("labels" in batch), "labels_do_not_matter", "change"),
+            (
+                lambda logits, batch: torch.set_num_threads(3) or logits,
+                "running_leaves_the_threads_of_torch_alone",
+                "with 3 threads",
+            ),
+        ],
+    )
+    def test_a_runner_that_goes_wrong(self, tmp_path, spoil, test, message):
+        class Spoils(Runs):
+            def runner(self, directory, threads):
+                runner = super().runner(directory, threads)
+                return lambda batch: spoil(runner(batch), batch)
+
+        threads = torch.get_num_threads()
+        check(self.contract, Runs, test, tmp_path, runs=True, quantized=True)
+        try:
+            expect_fault(self.contract, Spoils, test, message, tmp_path, runs=True, quantized=True)
+        finally:
+            torch.set_num_threads(threads)
+
+    def test_a_runner_that_is_missing(self, tmp_path):
+        class Promises(Runs):
+            def runner(self, directory, threads):
+                return None
+
+        test = "what_runs_computes_the_same"
+        expect_fault(self.contract, Promises, test, "gives no runner", tmp_path, runs=True)
+
+    @pytest.mark.parametrize(
+        ("files", "message"),
+        [(("a", "b"), "but wrote"), ((), "which files hold the network")],
+    )
+    def test_an_artefact_that_was_not_written(self, tmp_path, files, message):
+        class Claims(Runs):
+            def artefact(self, directory):
+                there = (directory / "network").exists()
+                return tuple(directory / name for name in files) if there else ()
+
+        test = "its_artefact_is_among_what_it_writes"
+        check(self.contract, Runs, test, tmp_path, runs=True)
+        (tmp_path / "network").unlink()
+        expect_fault(self.contract, Claims, test, message, tmp_path, runs=True)
+
+    def test_an_artefact_before_its_time(self, tmp_path):
+        class Early(Runs):
+            def artefact(self, directory):
+                return (directory / "network",)
+
+        test = "its_artefact_is_among_what_it_writes"
+        expect_fault(self.contract, Early, test, "before anything", tmp_path, runs=True)
+
+    def test_a_network_that_it_is_not_for(self, tmp_path):
+        test = "it_refuses_what_it_is_not_for"
+        expect_fault(self.contract, Runs, test, "writes a quantized", tmp_path, runs=True)
+        expect_fault(self.contract, Runs, test, "in full precision", tmp_path, full=False)
+
+
+class Runs(Exporter):
+    """Runs the network that was written last, by any of its instances."""
+
+    written: ClassVar[list] = []
+
+    def export(self, network, directory):
+        self.written.append(network)
+        (directory / "network").write_text("")
+        return (directory / "network",)
+
+    def artefact(self, directory):
+        return tuple(path for path in (directory / "network",) if path.exists())
+
+    def runner(self, directory, threads):
+        network = self.written[-1]
+
+        def run(batch):
+            with torch.inference_mode():
+                return network.adapter.logits(network.deployed, batch)
+
+        return run
 
 
 class TinyContract(contracts.AdapterContract):

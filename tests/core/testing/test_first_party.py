@@ -466,6 +466,26 @@ class TestFolder(contracts.ExporterContract):
     entry = "folder"
 
 
+@pytest.mark.slow
+class TestOnnx(contracts.ExporterContract):
+    entry = "onnx"
+
+
+@pytest.mark.slow
+class TestOnnxInt8(contracts.ExporterContract):
+    entry = "onnx_int8"
+
+
+@pytest.mark.slow
+class TestTorchExport(contracts.ExporterContract):
+    entry = "torch_export"
+
+
+@pytest.mark.slow
+class TestOpenvino(contracts.ExporterContract):
+    entry = "openvino"
+
+
 def test_every_component_that_is_offered_is_tested_here():
     tested = {
         (thing.kind, thing.entry)

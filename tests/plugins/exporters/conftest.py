@@ -47,27 +47,6 @@ def bert():
     return BertForSequenceClassification(config), lambda n, t, s: tokens(n, t, 40, s)
 
 
-def deberta():
-    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
-
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = DebertaV2Config(
-        vocab_size=40,
-        intermediate_size=24,
-        max_position_embeddings=32,
-        relative_attention=True,
-        pos_att_type=["p2c", "c2p"],
-        position_buckets=8,
-        share_att_key=True,
-        norm_rel_ebd="layer_norm",
-        position_biased_input=False,
-        type_vocab_size=2,
-        num_labels=3,
-        **sizes,
-    )
-    return DebertaV2ForSequenceClassification(config), lambda n, t, s: tokens(n, t, 40, s)
-
-
 def llama():
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -126,7 +105,6 @@ def tiny_transformer():
 
 MAKERS = {
     "bert": bert,
-    "deberta": deberta,
     "llama": llama,
     "vit": vit,
     "resnet": resnet,
@@ -153,8 +131,7 @@ def network(family: str) -> tuple[Network, object]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model, batches = MAKERS[family]()
-    name = "bert" if family == "deberta" else family
-    offer = discover(only=("instatune",))["adapters"].find(name)
+    offer = discover(only=("instatune",))["adapters"].find(family)
     adapter = load_target(offer, object)(offer.entry.config() if offer.entry.config else None)
     anatomy = adapter.describe(fill(model))
     genes = [
@@ -176,7 +153,7 @@ def network(family: str) -> tuple[Network, object]:
         model=supernet.extract(chosen).eval(),
         architecture=chosen,
         adapter=adapter,
-        adapter_name=f"{name}@instatune",
+        adapter_name=f"{family}@instatune",
         anatomy=anatomy,
         kept_units=supernet.space.kept_units(chosen),
         kept_layers=supernet.space.kept_layers(chosen),

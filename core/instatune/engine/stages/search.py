@@ -52,7 +52,15 @@ def _reads(shop: Workshop) -> Any:
         **({} if calibrated == default else {"calibration_batches": calibrated}),
         **({} if earlier is None else {"warm_start": fingerprint(earlier)}),
         **_quantized(shop),
+        **_from_files(shop),
     }
+
+
+def _from_files(shop: Workshop) -> dict[str, Any]:
+    """What stands for the files that objectives follow from; nothing where there are none."""
+    prints = {name: objective.fingerprint for name, objective in shop.objectives.items()}
+    found = {name: text for name, text in prints.items() if text}
+    return {"files": found} if found else {}
 
 
 def _quantized(shop: Workshop) -> dict[str, Any]:
@@ -71,6 +79,7 @@ def _run(shop: Workshop) -> Outcome:
     section = shop.plan.spec.search
     supernet = tuned(shop)
     evaluator = make_evaluator(shop, supernet, "search", section.precision, section.examples)
+    _tell_unsupported(shop, evaluator)
     problem, warmth = warmed(make_problem(shop, evaluator), section.warm_start)
     problem = attrs.evolve(problem, initial=first_networks(problem))
     rng = np.random.default_rng(shop.seed("search"))
@@ -114,11 +123,23 @@ def _run(shop: Workshop) -> Outcome:
             "chosen": _plain(chosen),
             "references": {role: _plain(rows) for role, rows in references.items()},
             "diagnostics": _diagnostics(strategy),
+            "notes": {name: o.note for name, o in shop.objectives.items() if o.note},
         },
     )
     return Outcome(
         f"{len(found)} networks measured, {len(front)} on the front, {len(chosen)} chosen{warmth}"
     )
+
+
+def _tell_unsupported(shop: Workshop, evaluator: Evaluator) -> None:
+    """Name the modules that stay in full precision whatever the search says."""
+    quantization = evaluator.bench.quantization
+    left = quantization.unsupported() if quantization is not None else ()
+    if left:
+        shop.events.message(
+            f"the quantizer cannot lower {len(left)} modules, they stay in 32 bits: "
+            f"{', '.join(left)}"
+        )
 
 
 def _alike(shop: Workshop, joint: Problem, evaluator: Evaluator) -> list[Evaluation]:

@@ -7,7 +7,10 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from instatune.interfaces import Exporter, Network
+import attrs
+
+from instatune.errors import InstatuneError
+from instatune.interfaces import Batch, Exporter, Network
 from instatune.plugin.entries import ExporterEntry, Kind
 from instatune.testing.contracts.contract import Contract
 from instatune.testing.expect import expect
@@ -21,18 +24,38 @@ _PICKLE_START = b"\x80"  # the PROTO opcode, in front of every pickle since prot
 class ExporterContract(Contract):
     """Writes what it says it writes, nothing that can run code, and leaves the network alone.
 
+    What runs computes as the network does, for all sizes of a batch.
+
     Attributes:
-        tolerance: Largest difference of logits after loading, for loadable formats.
+        tolerance: Largest difference of logits in full precision after loading.
+        quantized_tolerance: The same for quantized networks, as a share of the largest logit.
+        agreement: Share of the examples on which both must give the same class, at least.
     """
 
     kind: ClassVar[Kind] = "exporters"
     tolerance: ClassVar[float] = 1e-4
+    quantized_tolerance: ClassVar[float] = 0.1
+    agreement: ClassVar[float] = 0.9
 
     def network(self) -> Network:
-        """A tiny extracted sub-network."""
-        from instatune.testing import tiny
+        """A tiny extracted sub-network of a kind that the format is for."""
+        return self.full_network() if self._entry.full else self.quantized_network()
 
-        return tiny.network()
+    def full_network(self) -> Network:
+        """One in full precision."""
+        from instatune.testing import quantized, tiny
+
+        return attrs.evolve(tiny.network(), example=quantized.example())
+
+    def quantized_network(self) -> Network:
+        """One with integers."""
+        from instatune.testing import quantized
+
+        return quantized.network()
+
+    @property
+    def _entry(self) -> ExporterEntry:
+        return cast("ExporterEntry", self.offer().entry)
 
     def logits(self, model: nn.Module) -> Tensor:
         """Run it on a fixed batch."""
@@ -76,7 +99,7 @@ class ExporterContract(Contract):
         expect(before == after, "exporting changed the weights of the network")
 
     def test_a_loadable_format_computes_the_same(self, tmp_path: Path) -> None:
-        if not cast("ExporterEntry", self.offer().entry).loadable:
+        if not self._entry.loadable:
             return
         from instatune.supernet import subnet
         from instatune.testing import tiny
@@ -84,8 +107,109 @@ class ExporterContract(Contract):
         network = self.network()
         self.export(tmp_path, network)
         loaded = subnet.load(tmp_path, tiny.plugins())
-        difference = float((self.logits(loaded) - self.logits(network.model)).abs().max())
+        difference = float((self.logits(loaded) - self.logits(network.deployed)).abs().max())
         expect(difference <= self.tolerance, f"logits differ by {difference} after loading")
+
+    def test_its_artefact_is_among_what_it_writes(self, tmp_path: Path) -> None:
+        exporter = cast("Exporter", self.make())
+        expect(not exporter.artefact(tmp_path), "an artefact before anything was written")
+        written = {Path(path) for path in exporter.export(self.network(), tmp_path)}
+        artefact = set(exporter.artefact(tmp_path))
+        expect(artefact <= written, f"artefact {sorted(artefact)}, but wrote {sorted(written)}")
+        expect(artefact or not self._entry.runs, "it runs, but which files hold the network?")
+
+    def test_what_runs_computes_the_same(self, tmp_path: Path) -> None:
+        if not (self._entry.runs and self._entry.full):
+            return
+        for wanted, found in self.answers(tmp_path, self.full_network()):
+            gap = float((wanted - found).abs().max())
+            expect(gap <= self.tolerance, f"{len(wanted)} examples: logits differ by {gap}")
+
+    def test_what_runs_with_integers_computes_nearly_the_same(self, tmp_path: Path) -> None:
+        if not (self._entry.runs and self._entry.quantized):
+            return
+        for wanted, found in self.answers(tmp_path, self.quantized_network()):
+            gap = float((wanted - found).abs().max() / wanted.abs().max())
+            share = float((wanted.argmax(-1) == found.argmax(-1)).float().mean())
+            expect(
+                gap <= self.quantized_tolerance and share >= self.agreement,
+                f"{len(wanted)} examples: logits differ by {gap:.1%} of the largest one, and "
+                f"{share:.0%} have the same class",
+            )
+
+    def test_labels_do_not_matter(self, tmp_path: Path) -> None:
+        if not self._entry.runs:
+            return
+        import torch
+
+        from instatune.testing import tiny
+
+        batch = tiny.batches()[0]
+        unlabelled = {name: tensor for name, tensor in batch.items() if name != "labels"}
+        first, second = self.run(tmp_path, self.network(), (batch, unlabelled))
+        expect(torch.equal(first, second), "labels in the batch change what it answers")
+
+    def test_running_leaves_the_threads_of_torch_alone(self, tmp_path: Path) -> None:
+        if not self._entry.runs:
+            return
+        import torch
+
+        from instatune.testing import tiny
+
+        before = torch.get_num_threads()
+        self.run(tmp_path, self.network(), tiny.batches()[:1], threads=before + 1)
+        after = torch.get_num_threads()
+        expect(after == before, f"torch computes with {after} threads after it, not {before}")
+
+    def test_it_refuses_what_it_is_not_for(self, tmp_path: Path) -> None:
+        entry = self._entry
+        if not entry.full:
+            self._refused(tmp_path, self.full_network())
+        if not entry.quantized and entry.runs:
+            self._refused(tmp_path, self.quantized_network())
+
+    def answers(self, directory: Path, network: Network) -> list[tuple[Tensor, Tensor]]:
+        """Logits of the network, and of what was written, for batches of several sizes."""
+        import torch
+
+        from instatune.testing import tiny
+
+        whole = tiny.batches()[1]
+        batches = (whole, _part(whole, 1, 4), _part(whole, 3, 2), *tiny.batches(5)[:1])
+        found = self.run(directory, network, batches)
+        with torch.inference_mode():
+            wanted = [network.adapter.logits(network.deployed, batch) for batch in batches]
+        return list(zip(wanted, found, strict=True))
+
+    def run(
+        self, directory: Path, network: Network, batches: tuple[Batch, ...], threads: int = 1
+    ) -> list[Tensor]:
+        """Export, load in a fresh exporter, and run."""
+        from instatune.testing import quantized
+
+        self.export(directory, network)
+        with quantized.tiny_is_installed():
+            runner = cast("Exporter", self.make()).runner(directory, threads)
+        expect(runner is not None, "its entry says that it runs, but it gives no runner")
+        assert runner is not None  # noqa: S101 - for the type checker
+        return [runner(batch) for batch in batches]
+
+    def _refused(self, directory: Path, network: Network) -> None:
+        kind = "quantized network" if network.policy else "network in full precision"
+        try:
+            self.export(directory, network)
+        except InstatuneError as error:
+            expect(str(error), "it refuses without saying why")
+        else:
+            expect(False, f"it writes a {kind}, though its entry says that it does not")
+
+
+def _part(batch: Batch, examples: int, tokens: int) -> Batch:
+    """The first examples, cut to their first tokens."""
+    return {
+        name: tensor[:examples, :tokens] if tensor.ndim > 1 else tensor[:examples]
+        for name, tensor in batch.items()
+    }
 
 
 def _holds_pickle(path: Path) -> bool:

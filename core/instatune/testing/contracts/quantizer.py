@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -13,7 +12,7 @@ from instatune.errors import DataError, PluginError
 from instatune.interfaces import Batch, Policy, Quantizer, Ranges
 from instatune.plugin.entries import Kind, QuantizerEntry
 from instatune.testing.contracts.contract import Contract
-from instatune.testing.expect import expect, no_hidden_randomness
+from instatune.testing.expect import expect, expect_error, no_hidden_randomness
 from instatune.testing.traces import bytes_of, state_of
 
 if TYPE_CHECKING:
@@ -152,12 +151,12 @@ class QuantizerContract(Contract):
             return
         broken = self.model()
         next(broken.parameters()).data.fill_(float("nan"))
-        _expect_error(
+        expect_error(
             DataError,
             lambda: self.quantizer().observe(self.model(), self.forward, ()),
             "there was no batch to observe, and nothing was said",
         )
-        _expect_error(
+        expect_error(
             DataError,
             lambda: self.quantizer().observe(broken, self.forward, self.batches()),
             "inputs were not finite, and nothing was said",
@@ -285,10 +284,10 @@ class QuantizerContract(Contract):
         model, policy = self.model(), {NOWHERE: self.bits()[0]}
         quantizer, ranges = self.quantizer(), {**self.ranges(model), NOWHERE: (0.0, 1.0)}
         text = f"the model has no module {NOWHERE!r}, and nothing was said"
-        _expect_error(PluginError, lambda: quantizer.quantize(model, policy, ranges), text)
-        _expect_error(PluginError, lambda: quantizer.frame(model, policy), text)
+        expect_error(PluginError, lambda: quantizer.quantize(model, policy, ranges), text)
+        expect_error(PluginError, lambda: quantizer.frame(model, policy), text)
         if self.fields().simulates:
-            _expect_error(PluginError, lambda: quantizer.simulation(model, policy, ranges), text)
+            expect_error(PluginError, lambda: quantizer.simulation(model, policy, ranges), text)
 
     def test_it_leaves_the_global_generators_alone(self) -> None:
         with no_hidden_randomness():
@@ -296,11 +295,3 @@ class QuantizerContract(Contract):
             self.quantized(bits)
             if self.fields().simulates:
                 self.simulated(bits)
-
-
-def _expect_error(kind: type[Exception], action: Callable[[], object], message: str) -> None:
-    try:
-        action()
-    except kind:
-        return
-    expect(False, message)

@@ -1,0 +1,99 @@
+"""INT8 by Intel Neural Compressor, with its own scales, as a graph of torch in a file.
+
+It calibrates by itself: what a search measured and what this file computes differ by rounding, and
+by scales where there are several calibration batches, whose ranges it averages as they come. The
+modules are those of the policy. Look-up tables, which it does not quantize, are those of the
+quantizer of the search.
+
+In ``model_inc.pt2`` the weights of these modules are signed bytes, with a float32 scale and a zero
+point of 64 bits for each output; what is not quantized is float32. (Its own ``save`` keeps float32
+weights.) The graph rounds floats and multiplies floats, slower than full precision, until it is
+compiled. In a program without instatune::
+
+    import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer  # the kernels for bytes
+
+    program = torch.export.load("model_inc.pt2")
+    model = torch.compile(program.module(), dynamic=True, options={"freezing": True})
+    with torch.no_grad():
+        logits = model(input_ids, attention_mask)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers quantized operators
+
+from instatune.interfaces import Batch, Exporter, Network, Runner
+from instatune_plugins.exporters import NeuralCompressorConfig
+from instatune_plugins.exporters._checks import quantized_only
+from instatune_plugins.exporters._files import needed, present, staged, unreadable
+from instatune_plugins.exporters._inc import NAME, quantized_program, quiet
+from instatune_plugins.exporters._metadata import metadata
+from instatune_plugins.exporters._runtime import inputs, torch_threads
+from instatune_plugins.exporters.torch_export import refuse_code
+
+FILE = "model_inc.pt2"
+
+
+class NeuralCompressor(Exporter):
+    """The network as ``model_inc.pt2``: any number of examples, any length of texts."""
+
+    config: NeuralCompressorConfig
+
+    def __init__(self, config: NeuralCompressorConfig | None = None) -> None:
+        super().__init__(config or NeuralCompressorConfig())
+
+    def export(self, network: Network, directory: Path) -> tuple[Path, ...]:
+        """Calibrate, quantize and write, all of it or nothing.
+
+        Raises:
+            DataError: There are no calibration batches, or they lack an input.
+            PluginError: It is in full precision, has other bits than 8, or cannot be traced.
+            StoreError: The folder cannot be written.
+        """
+        quantized = quantized_only(network, NAME, instead="torch_export")
+        program = quantized_program(network, quantized)
+        # An example would be pickled.
+        program.example_inputs = None
+        with staged(directory) as folder:
+            torch.export.save(program, folder / FILE, extra_files=metadata(network))
+        return self.artefact(directory)
+
+    def artefact(self, directory: Path) -> tuple[Path, ...]:
+        """The program."""
+        return present(directory, FILE)
+
+    def runner(self, directory: Path, threads: int) -> Runner:
+        """Load it, and compile it if the settings say so.
+
+        Raises:
+            CheckpointError: It is missing or damaged, or holds a pickle.
+        """
+        file = needed(directory, FILE)
+        refuse_code(file)
+        try:
+            program = torch.export.load(file)
+        except Exception as error:  # of a damaged archive, of any class
+            raise unreadable(file, error) from error
+        module = program.module()
+        call = compiled(module) if self.config.compile else module
+        names = cast("tuple[str, ...]", program.graph_signature.user_inputs)
+
+        def run(batch: Batch) -> Tensor:
+            with torch_threads(threads), torch.inference_mode():
+                return cast("Tensor", call(*inputs(batch, names).values()))
+
+        return run
+
+
+def compiled(module: nn.Module) -> Callable[..., Any]:
+    """Compile a quantized graph so that it multiplies bytes; done when it first runs."""
+    with quiet():
+        # Tells the compiler which kernels there are.
+        import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer  # noqa: F401
+    return torch.compile(module, dynamic=True, options={"freezing": True})
