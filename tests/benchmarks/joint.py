@@ -9,7 +9,7 @@ from typing import Any
 from variants import DATA, RUNS, example
 
 EXAMPLE = "02_bert_sst2"
-BITS = {"choices": [8, 32], "per": "linear", "embeddings": [8, 32]}
+BITS = {"choices": [8, 32], "per": "linear", "embeddings": [4, 8, 32]}
 
 
 def options(description: str | None) -> argparse.ArgumentParser:

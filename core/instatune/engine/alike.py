@@ -13,6 +13,7 @@ from functools import cached_property
 import attrs
 import numpy as np
 
+from instatune.engine.quantization import USUAL_BITS, Bits
 from instatune.engine.searching import Measures
 from instatune.interfaces import Evaluation, Problem
 from instatune.space import Architecture, Gene, SearchSpace
@@ -33,12 +34,11 @@ class Alike:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The elastic dimensions and one gene of bits: all low, or all full."""
+        """The elastic dimensions and one gene of bits: all INT8, or all full."""
         bits = [gene for gene in self.whole.genes if gene.effect == "bits"]
-        low = min(gene.choices[0] for gene in bits)
         gene = Gene(
             name=_NAME,
-            choices=(low, FULL_BITS),
+            choices=(USUAL_BITS, FULL_BITS),
             effect="bits",
             targets=tuple(target for gene in bits for target in gene.targets),
         )
@@ -53,8 +53,10 @@ class Alike:
     def spread(self, genotypes: Genotypes) -> Genotypes:
         """The same networks in the whole space, ``[rows, genes]``."""
         columns, made = iter(range(genotypes.shape[1] - 1)), []
+        usual = Bits(self.whole).usual
         for gene in self.whole.genes:
-            full = np.where(genotypes[:, -1] == 1, len(gene.choices) - 1, 0)
+            low = gene.choices.index(usual[gene.name]) if gene.name in usual else 0
+            full = np.where(genotypes[:, -1] == 1, len(gene.choices) - 1, low)
             made.append(full if gene.effect == "bits" else genotypes[:, next(columns)])
         return self.whole.canonical(np.stack(made, axis=1).astype(np.int64))
 

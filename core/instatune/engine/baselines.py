@@ -18,14 +18,14 @@ def reference_networks(space: SearchSpace) -> dict[str, list[Architecture]]:
     """Networks to compare with, by role.
 
     Returns:
-        ``largest``, ``smallest``; ``quantized``: the largest one, all bits low; ``uniform``: every
+        ``largest``, ``smallest``; ``quantized``: the largest one in INT8; ``uniform``: every
         gene shrunk by the same share, alike in each layer; ``first_layers``: full width, fewer
         layers. Bits are full but where something else is said.
     """
     networks = {
         "largest": [space.largest],
         "smallest": [space.smallest],
-        "quantized": [space.architecture(Bits(space).low)],
+        "quantized": [space.architecture(Bits(space).usual)],
         "uniform": [_uniform(space, step / (_STEPS - 1)) for step in range(1, _STEPS - 1)],
         "first_layers": _shallow(space),
     }
@@ -35,14 +35,14 @@ def reference_networks(space: SearchSpace) -> dict[str, list[Architecture]]:
 def first_networks(problem: Problem) -> tuple[Architecture, ...]:
     """Networks that a search begins with: those of the problem, and where bits are searched more.
 
-    Sizes largest, middle and smallest, each with all bits low, all full, and low but at both ends:
-    what the ends of the front look like is then no matter of luck.
+    Sizes largest, middle and smallest, each in INT8, in full precision, in INT8 but at both ends,
+    and with all bits at their lowest: what the ends of the front look like is then no luck.
     """
     space, bits = problem.space, Bits(problem.space)
     if not bits.genes:
         return problem.initial
     sizes = (space.largest.as_dict(), _uniform(space, 0.5).as_dict(), space.smallest.as_dict())
-    policies = (bits.low, bits.high, bits.guarded)
+    policies = (bits.usual, bits.high, bits.guarded, bits.low)
     made = (_with(space, size, policy) for size in sizes for policy in policies)
     return tuple(dict.fromkeys((*problem.initial, *_feasible(problem, made))))
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from instatune.supernet.calibration import Statistics
     from instatune.supernet.supernet import Supernet
 
+USUAL_BITS = 8
+"""Bits of a network that is called quantized without further words."""
+
 _REMEMBERED = 1024  # structures whose ranges are kept
 
 
@@ -124,17 +127,23 @@ class Bits:
         return {g.name: g.choices[0] for g in self.space.genes if g.effect == "bits"}
 
     @cached_property
+    def usual(self) -> Mapping[str, int]:
+        """Every gene of bits at what networks are usually quantized to: 8 where that is offered."""
+        genes = (gene for gene in self.space.genes if gene.effect == "bits")
+        return {g.name: USUAL_BITS if USUAL_BITS in g.choices else g.choices[0] for g in genes}
+
+    @cached_property
     def high(self) -> Mapping[str, int]:
         """Every gene of bits at full precision."""
         return dict.fromkeys(self.genes, FULL_BITS)
 
     @cached_property
     def guarded(self) -> Mapping[str, int]:
-        """As :attr:`low`, but the first one in a layer and the last of all in full precision.
+        """As :attr:`usual`, but the first one in a layer and the last of all in full precision.
 
         What stands at the ends is hurt most by rounding; common practice leaves it alone. Look-up
         tables come before the layers: they are large and hardly hurt.
         """
         layered = {g.name for g in self.space.genes if g.effect == "bits" and g.layer is not None}
         first = next((name for name in self.genes if name in layered), self.genes[0])
-        return {**self.low, first: FULL_BITS, self.genes[-1]: FULL_BITS}
+        return {**self.usual, first: FULL_BITS, self.genes[-1]: FULL_BITS}

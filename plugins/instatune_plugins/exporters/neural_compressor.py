@@ -3,7 +3,7 @@
 It calibrates by itself: what a search measured and what this file computes differ by rounding, and
 by scales where there are several calibration batches, whose ranges it averages as they come. The
 modules are those of the policy. Look-up tables, which it does not quantize, are those of the
-quantizer of the search.
+quantizer of the search; it calibrates with them in place.
 
 In ``model_inc.pt2`` the weights of these modules are signed bytes, with a float32 scale and a zero
 point of 64 bits for each output; what is not quantized is float32. (Its own ``save`` keeps float32
@@ -12,19 +12,23 @@ compiled. In a program without instatune::
 
     import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer  # the kernels for bytes
 
+    torch._inductor.config.freezing = True
     program = torch.export.load("model_inc.pt2")
-    model = torch.compile(program.module(), dynamic=True, options={"freezing": True})
+    model = torch.compile(program.module(), dynamic=True)
     with torch.no_grad():
         logits = model(input_ids, attention_mask)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
+import torch._inductor.config
 from torch import Tensor, nn
 from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers quantized operators
 
@@ -91,9 +95,29 @@ class NeuralCompressor(Exporter):
         return run
 
 
-def compiled(module: nn.Module) -> Callable[..., Any]:
+def compiled(module: nn.Module) -> Callable[..., Tensor]:
     """Compile a quantized graph so that it multiplies bytes; done when it first runs."""
     with quiet():
         # Tells the compiler which kernels there are.
         import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer  # noqa: F401
-    return torch.compile(module, dynamic=True, options={"freezing": True})
+    fast = torch.compile(module, dynamic=True)
+    seen: set[tuple[torch.Size, ...]] = set()
+
+    def call(*tensors: Tensor) -> Tensor:
+        shapes = tuple(tensor.shape for tensor in tensors)
+        if shapes in seen:  # To set the compiler up takes longer than to run a small network.
+            return cast("Tensor", fast(*tensors))
+        with _freezing():
+            found = cast("Tensor", fast(*tensors))
+        seen.add(shapes)
+        return found
+
+    return call
+
+
+@contextmanager
+def _freezing() -> Iterator[None]:
+    """Let weights be constants to the compiler, which packs them for its kernels."""
+    with torch._inductor.config.patch(freezing=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of how torch copies its own tensors.
+        yield

@@ -22,7 +22,8 @@ def test_check_prints_a_resume(spec_file, capsys, tmp_path):
         "  tune       loss instatune, sampler uniform, 3 epochs",
         "  search     random, 150 evaluations of accuracy, macs",
         "  bounds     macs <= 0.6 of the full model's",
-        "  stages     load > teach > elastic > order > tune > search > verify > export > measure > report",
+        "  stages     load > teach > elastic > order > tune > search > verify > export > measure"
+        " > report",
         f"  run folder {tmp_path / 'runs' / 'small'}",
     ]
 

@@ -71,6 +71,22 @@ def test_measurements_carry_the_networks_of_the_space_they_were_asked_in(landsca
     assert [e.architecture for e in measures.whole(found)] == seen
 
 
+def test_quantized_means_eight_bits_where_fewer_are_offered_too(whole):
+    lower = tuple(
+        attrs.evolve(g, choices=(4, 8, 32)) if g.effect == "bits" else g for g in whole.genes
+    )
+    space = attrs.evolve(
+        whole, genes=lower, priority=dict(whole.priority), full_units=dict(whole.full_units)
+    )
+    alike = Alike(space)
+    small = alike.network(alike.space.architecture({"all bits": 8}))
+    assert set(space.kept_bits(small).values()) == {8}
+    assert reference_networks(space)["quantized"] == [small]
+    first = first_networks(fakes.Landscape(space=space).problem(50))
+    assert len(first) == 12
+    assert space.architecture({**space.largest.as_dict(), **Bits(space).low}) in first
+
+
 def test_a_search_over_bits_begins_with_the_ends_of_sizes_and_policies(landscape):
     space = landscape.space
     first = first_networks(landscape.problem(50))

@@ -224,7 +224,9 @@ def test_a_module_that_it_leaves_alone_is_named(made, tmp_path):
     model = Transposed().eval()
     odd = attrs.evolve(made[0], model=model, quantized=model, policy={"": 8, "body": 8})
 
-    with pytest.raises(PluginError, match=r"Neural Compressor leaves '' of network .* in full prec"):
+    with pytest.raises(
+        PluginError, match=r"Neural Compressor leaves '' of network .* in full prec"
+    ):
         NeuralCompressor().export(odd, tmp_path)
 
 
