@@ -12,9 +12,19 @@ from collections.abc import Callable, Sequence
 import attrs
 import numpy as np
 
-from instatune.engine.baselines import reference_networks
+from instatune.engine.forecast_ends import exporting, measuring, references, verifying
 from instatune.engine.rehearsal import damages, dry_search, sampled, store_seconds, timed
-from instatune.engine.stages import elastic, export, load, order, search, teach, tune, verify
+from instatune.engine.stages import (
+    elastic,
+    export,
+    load,
+    measure,
+    order,
+    search,
+    teach,
+    tune,
+    verify,
+)
 from instatune.engine.stopwatch import Course, Paces, Stopwatch
 from instatune.engine.workshop import Workshop
 from instatune.interfaces import Problem
@@ -25,10 +35,6 @@ from instatune.spec.model import TrainingSection
 from instatune.supernet.supernet import Supernet
 
 Parts = dict[str, float]
-
-_RANDOM = 4  # networks of the random search that are scored on the test split
-_FORMS = 4  # forms of a network that are compared: slice, masked, extracted, reloaded
-_PROBES = 2  # batches that they are compared on
 
 
 @attrs.frozen(kw_only=True)
@@ -171,8 +177,9 @@ def forecast(
         (order.STAGE.name, _order),
         (tune.STAGE.name, _tune),
         (search.STAGE.name, _search),
-        (verify.STAGE.name, _verify),
-        (export.STAGE.name, _export),
+        (verify.STAGE.name, verifying),
+        (export.STAGE.name, exporting),
+        (measure.STAGE.name, measuring),
     )
     made = ((name, parts(facts)) for name, parts in table)
     return tuple(StageTime(name=n, seconds=sum(p.values()), parts=p) for n, p in made)
@@ -247,46 +254,14 @@ def _search(facts: Facts) -> Parts:
     one = facts.scoring(course, [facts.median])
     strategy, asked = dry_search(shop, facts.problem, facts.sizes)
     each = facts.scoring(course, asked) / len(asked) if asked else one
-    baselines = budget * one + facts.scoring(course, _references(facts))
+    searches = 1 if shop.plan.quantizer is None else 2  # at random, and with all bits alike
+    baselines = searches * budget * one + facts.scoring(course, references(facts))
     return {
         "load": 2 * facts.loaded.model + facts.loaded.describe + course.volume * facts.paces.read,
         "strategy": strategy,
         "evaluate": budget * each,
         "baselines": baselines if section.baselines else 0.0,
     }
-
-
-def _references(facts: Facts) -> list[Architecture]:
-    roles = reference_networks(facts.space)
-    return [architecture for role in roles.values() for architecture in role]
-
-
-def _verify(facts: Facts) -> Parts:
-    shop, section = facts.shop, facts.shop.plan.spec.search
-    encode, _ = timed(lambda: shop.features("test"))
-    test = Course.over(shop, "test", section.batch_size)
-    probes = Course.over(shop, "search", section.batch_size)
-    chosen, median = _chosen(facts), facts.median
-    scored = [median] * chosen
-    if section.baselines:
-        scored += _references(facts) + [median] * _RANDOM
-    probe = facts.scoring(probes, [median]) * min(1.0, _PROBES / len(probes.volumes))
-    reading = (test.volume + probes.volume) * facts.paces.read
-    return {
-        "load": 3 * facts.loaded.model + facts.loaded.describe + encode + reading,
-        "prove": chosen * (facts.store + _FORMS * probe),
-        "score": facts.scoring(test, scored),
-        "original": sum(facts.scoring(c, [facts.space.largest]) for c in (test, probes)),
-    }
-
-
-def _export(facts: Facts) -> Parts:
-    return {"load": facts.loaded.model, "write": _chosen(facts) * facts.store}
-
-
-def _chosen(facts: Facts) -> int:
-    section = facts.shop.plan.spec.search
-    return min(section.export_limit, section.evaluations, facts.space.size)
 
 
 def _steps(settings: TrainingSection, course: Course) -> int:

@@ -114,7 +114,7 @@ def instatune_exporters() -> Iterator[ExporterEntry]:
         quantized=True,
         full=False,
         runtime="torch",
-        summary="8-bit integers by Intel Neural Compressor, at scales of its own",
+        summary="8-bit integers by Intel Neural Compressor, calibrated anew and traced by torch",
     )
     yield ExporterEntry(
         name="openvino",

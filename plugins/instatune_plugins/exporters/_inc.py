@@ -129,9 +129,28 @@ def _converted(
     for name in chosen:
         config.set_local(_PREFIX + name, get_default_static_config())
     prepared = prepare(graph, quant_config=config)
+    _calibrate(prepared, batches)
+    return cast("fx.GraphModule", convert(prepared))
+
+
+def _calibrate(prepared: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Give each observer the widest range that it saw in any batch.
+
+    By itself it would go from its first range a hundredth of the way to each later one, so that the
+    first batch would decide.
+    """
+    from torchao.quantization.pt2e.observer import MovingAverageMinMaxObserver
+
+    observers = [m for m in prepared.modules() if isinstance(m, MovingAverageMinMaxObserver)]
+    spans = []
     for batch in batches:
         prepared(*batch)
-    return cast("fx.GraphModule", convert(prepared))
+        spans.append([(observer.min_val, observer.max_val) for observer in observers])
+        for observer in observers:
+            observer.reset_min_max_vals()
+    for observer, found in zip(observers, zip(*spans, strict=True), strict=True):
+        lows, highs = zip(*found, strict=True)
+        observer.min_val, observer.max_val = torch.stack(lows).amin(0), torch.stack(highs).amax(0)
 
 
 def _fold(graph: fx.GraphModule) -> None:

@@ -1,9 +1,9 @@
-"""INT8 by Intel Neural Compressor, with its own scales, as a graph of torch in a file.
+"""INT8 by Intel Neural Compressor as a graph of torch in a file.
 
-It calibrates by itself: what a search measured and what this file computes differ by rounding, and
-by scales where there are several calibration batches, whose ranges it averages as they come. The
-modules are those of the policy. Look-up tables, which it does not quantize, are those of the
-quantizer of the search; it calibrates with them in place.
+It calibrates anew with the batches of the search, and quantizes the modules of the policy. Weights
+and scales are those of ``int8`` with ``range: minmax``, as long as no look-up table is quantized:
+it does not know such, so they are those of the quantizer of the search, and it calibrates with
+them in place. What else differs is the order of additions.
 
 In ``model_inc.pt2`` the weights of these modules are signed bytes, with a float32 scale and a zero
 point of 64 bits for each output; what is not quantized is float32. (Its own ``save`` keeps float32

@@ -189,9 +189,14 @@ def test_only_a_warm_start_and_what_it_found_change_the_key_of_the_stage(tmp_pat
     def reads(section):
         spec = SimpleNamespace(search=section, constraints={})
         plan = SimpleNamespace(
-            spec=spec, strategy=None, predictor=None, objectives=(), limits_only=()
+            spec=spec,
+            strategy=None,
+            predictor=None,
+            quantizer=None,
+            objectives=(),
+            limits_only=(),
         )
-        return STAGE.reads(SimpleNamespace(plan=plan))
+        return STAGE.reads(SimpleNamespace(plan=plan, objectives={}))
 
     folder = str(tmp_path / "run")
     write(tmp_path / "run")

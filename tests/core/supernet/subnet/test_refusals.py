@@ -132,8 +132,8 @@ DAMAGES = {
         r"is damaged \(no format version\); export it again",
     ),
     "newer": (
-        lambda f: edit(f, format=2),
-        r"format 2 is newer than format 1, which instatune \S+ reads; update instatune",
+        lambda f: edit(f, format=3),
+        r"format 3 is newer than format 2, which instatune \S+ reads; update instatune",
     ),
     "missing field": (
         lambda f: (f / "instatune.json").write_text('{"format": 1}'),
