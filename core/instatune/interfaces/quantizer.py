@@ -40,6 +40,11 @@ class Quantizer(ABC):
         """Take the settings of the entry's ``config`` class."""
         self.config = config
 
+    @property
+    def notice(self) -> str:
+        """What its user should know of this machine, for the record of a run; may be empty."""
+        return ""
+
     @abstractmethod
     def observe(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from instatune.errors import Problem
-from instatune.plugin.entries import DimensionEntry, QuantizerEntry
+from instatune.plugin.entries import DimensionEntry, ExporterEntry, QuantizerEntry
 from instatune.plugin.manager import Plugins
 from instatune.space import SearchSpace
 from instatune.space.search_space import FULL_BITS
@@ -40,6 +40,22 @@ def bit_widths(
         yield document.problem(_PLACE, message)
     for text in unoffered(outline, quantizer):
         yield document.problem(_PLACE, text)
+    yield from _unwritten(parts, document, plugins)
+
+
+def _unwritten(
+    parts: Mapping[Path, Part], document: Document, plugins: Plugins
+) -> Iterator[Problem]:
+    """Quantized networks that no exporter would write."""
+    entries = [p.entry for p in parts.values() if isinstance(p.entry, ExporterEntry)]
+    if entries and not any(entry.quantized for entry in entries):
+        names = [
+            offer.entry.name
+            for offer in plugins["exporters"].offers()
+            if cast("ExporterEntry", offer.entry).quantized
+        ]
+        message = "none of these writes quantized networks; add one that does"
+        yield document.problem(("exporters",), message, (f"available: {', '.join(names)}",))
 
 
 def unoffered(space: SearchSpace | None, quantizer: Part) -> Iterator[str]:

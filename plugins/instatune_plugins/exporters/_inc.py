@@ -145,7 +145,7 @@ def _calibrate(prepared: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> No
     spans = []
     for batch in batches:
         prepared(*batch)
-        spans.append([(observer.min_val, observer.max_val) for observer in observers])
+        spans.append([(each.min_val.clone(), each.max_val.clone()) for each in observers])
         for observer in observers:
             observer.reset_min_max_vals()
     for observer, found in zip(observers, zip(*spans, strict=True), strict=True):

@@ -21,6 +21,7 @@ from torch import nn
 from instatune.interfaces import Batch, Policy, Quantizer, Ranges, Simulation
 from instatune_plugins.quantizers import Int8Config
 from instatune_plugins.quantizers._listening import listen
+from instatune_plugins.quantizers._onednn import works
 from instatune_plugins.quantizers._policy import can, checked, places
 from instatune_plugins.quantizers._quantized import rebuilt
 from instatune_plugins.quantizers._simulation import replaced
@@ -35,6 +36,16 @@ class Int8(Quantizer):
     """
 
     config: Int8Config
+
+    @property
+    def notice(self) -> str:
+        """Warn where the processor has no instructions for products of bytes."""
+        if self.config.kernels == "fake" or works():
+            return ""
+        return (
+            "this processor has no exact instructions for 8-bit integers (AVX512-VNNI, AMX): "
+            "quantized networks will be smaller here, but hardly faster"
+        )
 
     def observe(
         self,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from instatune.errors import SpecError
-from instatune.plugin.entries import QuantizerEntry
+from instatune.plugin.entries import ExporterEntry, QuantizerEntry
 from instatune.spec.bits import unoffered
 from instatune.spec.plan import Part
 from instatune.spec.resolve import plan
@@ -52,6 +52,16 @@ def test_both_together_make_a_plan(spec, offers):
     assert made.quantizer is not None
     assert [part.name for part in made.quantizing] == ["bits"]
     assert "bits" not in [part.name for part in made.elastic]
+
+
+def test_some_exporter_must_write_quantized_networks(spec, offering):
+    plain = ExporterEntry(name="plain", target="x:Y", summary="s")
+    plugins = offering(FAST, plain)
+    source = with_bits(spec, quantizer="fast", exporters=["plain"])
+    (found,) = complaints(source, plugins)
+    assert "exporters: none of these writes quantized networks; add one that does" in found
+    assert "folder" in found
+    plan({**source, "exporters": ["plain", "folder"]}, plugins)
 
 
 def test_without_either_nothing_changes(spec, offers):

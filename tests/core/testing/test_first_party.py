@@ -506,4 +506,6 @@ def test_every_component_that_is_offered_is_tested_here():
     # Times need settings that suit a test, predicted ones samples: tests/plugins/objectives.
     elsewhere |= {("objectives", f"latency{name}") for name in ("", "_table", "_mlp")}
     elsewhere |= {("exporters", "neural_compressor")}  # not installed everywhere
+    # Its library is in no other extra: tests/plugins/exporters/test_neural_compressor.
+    elsewhere |= {("exporters", "neural_compressor")}
     assert offered == tested | elsewhere

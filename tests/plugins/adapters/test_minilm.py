@@ -141,7 +141,8 @@ def test_a_fresh_process_loads_it_with_plain_calls(net, batch, tmp_path):
 
     found = torch.tensor(json.loads(done.stdout))
     assert (found - sliced(net, architecture, batch)).abs().max() <= 1e-4
-    assert done.stderr == ""
+    # torchao, which transformers imports where it is installed, lets torch warn of it.
+    assert [line for line in done.stderr.splitlines() if "torch/utils/_pytree.py" not in line] == []
 
 
 def test_the_tokenizer_comes_back(net, tmp_path):

@@ -17,6 +17,7 @@ pytest.importorskip("neural_compressor")
 pytest.importorskip("torchao")
 
 from instatune.supernet.surgery import detached_copy
+from instatune.testing import contracts
 from instatune_plugins.exporters import NeuralCompressorConfig
 from instatune_plugins.exporters.neural_compressor import NeuralCompressor
 
@@ -260,6 +261,11 @@ def test_a_program_with_code_is_refused(file, tmp_path):
 
     with pytest.raises(CheckpointError, match=r"a.so', which could run any code"):
         NeuralCompressor().runner(tmp_path, 1)
+
+
+@pytest.mark.slow
+class TestNeuralCompressor(contracts.ExporterContract):
+    entry = "neural_compressor"
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def _run(shop: Workshop) -> Outcome:
     section = shop.plan.spec.search
     supernet = tuned(shop)
     evaluator = make_evaluator(shop, supernet, "search", section.precision, section.examples)
-    _tell_unsupported(shop, evaluator)
+    _tell_limits(shop, evaluator)
     problem, warmth = warmed(make_problem(shop, evaluator), section.warm_start)
     problem = attrs.evolve(problem, initial=first_networks(problem))
     rng = np.random.default_rng(shop.seed("search"))
@@ -131,10 +131,14 @@ def _run(shop: Workshop) -> Outcome:
     )
 
 
-def _tell_unsupported(shop: Workshop, evaluator: Evaluator) -> None:
-    """Name the modules that stay in full precision whatever the search says."""
+def _tell_limits(shop: Workshop, evaluator: Evaluator) -> None:
+    """Say what this machine lacks, and which modules stay in full precision whatever is found."""
     quantization = evaluator.bench.quantization
-    left = quantization.unsupported() if quantization is not None else ()
+    if quantization is None:
+        return
+    if quantization.quantizer.notice:
+        shop.events.message(quantization.quantizer.notice)
+    left = quantization.unsupported()
     if left:
         shop.events.message(
             f"the quantizer cannot lower {len(left)} modules, they stay in 32 bits: "
