@@ -3,8 +3,9 @@
     make bench NAME=int8_latency
 
 The network of the run of ``joint_sst2`` that is fastest at most one point below plain fine-tuning
-(accuracy of the artefact on dev), against the full model in full precision, in each runtime: in
-turn, on one thread, at batch 32 and 1. FP32, bf16 and INT8 of both networks stand side by side.
+(accuracy of the artefact on dev; if none is, the one that loses least), against the full model in
+full precision, in each runtime: in turn, on one thread, at batch 32 and 1. FP32, bf16 and INT8 of
+both networks stand side by side.
 
 The value is the largest speed-up at batch 32 within one runtime; at batch 1 it is to be 3.
 """
@@ -39,15 +40,14 @@ def main() -> None:
     summary = instatune.run(joint_spec(chosen)).summary
     run = reopened(chosen, *FORMATS)
     bench, space = run.searching().bench, run.space
-    best = space.architecture(dict(_best(summary).architecture))
+    row, loss = _best(summary)
+    best = space.architecture(dict(row.architecture))
     networks = {"full": space.largest, "best": best}
     found: dict[str, dict[str, float]] = {}
     calls: dict[str, Callable[[Any], object]] = {}
     for name, network in networks.items():
         float_ = structure_of(space, network)
-        low = (
-            space.architecture({**network.as_dict(), **_all_low(space)}) if name == "full" else best
-        )
+        low = space.architecture({**network.as_dict(), **_int8(space)}) if name == "full" else best
         calls |= _eager(bench, name, float_, low)
         for runtime in ("onnx", "openvino"):
             calls[f"{runtime} fp32 {name}"] = bench.runner(float_, runtime, 1)
@@ -66,37 +66,35 @@ def main() -> None:
             print(f"batch {size}: {1000 * seconds:8.2f} ms  {name}", flush=True)
     gains = {size: _gains(times) for size, times in found.items()}
     value = round(max(gains["32"].values()), 2)
-    ok = value >= GOAL and max(gains["1"].values()) >= GOAL_AT_1
+    ok = loss <= LOSS and value >= GOAL and max(gains["1"].values()) >= GOAL_AT_1
     details = {
         "seconds": found,
         "gains": gains,
-        "best": dict(best.as_dict()),
+        "best": {"name": row.name, "loss_in_points": round(100 * loss, 2), **best.as_dict()},
         "length": chosen.length,
         "machine": machine(),
     }
     report("int8_latency", value, GOAL, "x faster", ok, details, save=True)
 
 
-def _best(summary: Any) -> Any:
-    """The fastest network that loses at most a point."""
+def _best(summary: Any) -> tuple[Any, float]:
+    """The fastest network that loses at most a point, else the one that loses least; its loss."""
     plain = next(r for r in summary.baselines if r.role == "plain").test["accuracy"].value
     rows = [
-        (artefact.seconds["32"].value, row.key, row)
+        (plain - artefact.accuracy.value, artefact.seconds["32"].value, row.key, row)
         for row in summary.front
         for artefact in row.artefacts
-        if not artefact.problem
-        and artefact.accuracy.value >= plain - LOSS
-        and "32" in artefact.seconds
+        if not artefact.problem and "32" in artefact.seconds
     ]
-    if not rows:
-        raise SystemExit("no network of the run loses at most a point; tune it longer")
-    return min(rows)[2]
+    good = [row for row in rows if row[0] <= LOSS]
+    loss, _, _, best = min(good, key=lambda row: row[1]) if good else min(rows)
+    return best, loss
 
 
-def _all_low(space: Any) -> dict[str, int]:
+def _int8(space: Any) -> dict[str, int]:
     from instatune.engine.quantization import Bits
 
-    return dict(Bits(space).low)
+    return dict(Bits(space).usual)
 
 
 def _eager(bench: Any, name: str, full: Any, low: Any) -> dict[str, Callable[[Any], object]]:

@@ -41,6 +41,10 @@ def main() -> None:
         "plain_accuracy": plain,
         "full_precision": full,
         "fully_quantized": int8,
+        "at_one_and_a_half_points_less": max(
+            (full["bytes"] / a["bytes"] for a in found if a["accuracy"] >= plain - 0.015),
+            default=0.0,
+        ),
         "smaller_and_more_accurate_than_fully_quantized": better,
         "networks": found,
         "hypervolume": {trace.name: trace.hypervolume[-1] for trace in summary.traces},

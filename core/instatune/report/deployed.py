@@ -89,9 +89,27 @@ def bits_in_words(bits: Mapping[str, int], tables: tuple[str, ...]) -> str:
 
 
 def _artefacts(summary: Summary) -> Iterator[tuple[Row, Artefact]]:
-    for row in (*summary.baselines, *summary.front):
+    """Baselines first; a network that is a baseline and on the front, too, stands once."""
+    found = {row.key for row in summary.front}
+    baselines = (row for row in summary.baselines if row.key not in found)
+    for row in (*baselines, *summary.front):
         for artefact in row.artefacts:
             yield row, artefact
+
+
+def quickest(table: DeployedTable) -> tuple[Deployed, ...]:
+    """Of each network the artefact that is fastest with the largest batch, or the first one."""
+    best: dict[str, Deployed] = {}
+    for line in table.lines:
+        known = best.get(line.row.key)
+        if not line.artefact.problem and (known is None or _slowness(line) < _slowness(known)):
+            best[line.row.key] = line
+    return tuple(best.values())
+
+
+def _slowness(line: Deployed) -> float:
+    times = line.artefact.seconds
+    return times[max(times, key=int)].value if times else 0.0
 
 
 def _bases(pairs: list[tuple[Row, Artefact]]) -> dict[str, Artefact]:

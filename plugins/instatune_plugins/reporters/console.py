@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console as RichConsole
 from rich.text import Text
@@ -15,6 +15,7 @@ from rich.text import Text
 from instatune.interfaces import Progress, Reporter, Summary
 from instatune_plugins.reporters import ConsoleConfig
 from instatune_plugins.reporters.bar import Bar
+from instatune_plugins.reporters.deployment import deployment
 from instatune_plugins.reporters.lines import Lines
 from instatune_plugins.reporters.pace import plain_duration
 from instatune_plugins.reporters.results import WIDTH, results
@@ -90,7 +91,7 @@ class Console(Reporter):
 
     def finished(self, summary: Summary) -> tuple[Path, ...]:
         """Write the results to stdout and say where they lie."""
-        self._write(results, summary)
+        self._write(_whole, summary)
         return ()
 
     def compared(self, comparison: Comparison) -> tuple[Path, ...]:
@@ -127,6 +128,10 @@ class Console(Reporter):
 
     def _print(self, text: Text) -> None:
         self._out.print(text)
+
+
+def _whole(summary: Summary, **settings: Any) -> str:
+    return results(summary, **settings) + deployment(summary, **settings)
 
 
 def _display(config: ConsoleConfig, out: RichConsole) -> Display:

@@ -19,7 +19,7 @@ Cells = dict[str, str | int | float | None]
 
 
 class Csv(Reporter):
-    """Writes ``networks.csv``, ``evaluations.csv`` and ``hypervolume.csv``."""
+    """Writes networks, evaluations, hypervolume and, where they were run, artefacts."""
 
     def finished(self, summary: Summary) -> tuple[Path, ...]:
         """Write the files."""
@@ -29,6 +29,8 @@ class Csv(Reporter):
             "evaluations.csv": evaluations(summary),
             "hypervolume.csv": hypervolume(summary),
         }
+        if any(row.artefacts for row in all_rows(summary)):
+            tables["artefacts.csv"] = artefacts(summary)
         return tuple(write_text(folder / name, text) for name, text in tables.items())
 
     def compared(self, comparison: Comparison) -> tuple[Path, ...]:
@@ -60,6 +62,30 @@ def evaluations(summary: Summary) -> str:
             for index, values in enumerate(points, start=1)
         ],
         ["search", "evaluation", *names],
+    )
+
+
+def artefacts(summary: Summary) -> str:
+    """Every exported form of a network that was run: size, score, agreement, times."""
+    return _write(
+        [
+            {
+                "name": row.name,
+                "role": row.role,
+                "key": row.key,
+                "format": artefact.format,
+                "runtime": artefact.runtime,
+                "bytes": artefact.bytes,
+                **_measured("score_test", artefact.accuracy),
+                "agreement": artefact.agreement,
+                "largest_difference": artefact.gap,
+                **{f"seconds_at_{size}": m.value for size, m in artefact.seconds.items()},
+                **{f"seconds_at_{size}_std": m.std for size, m in artefact.seconds.items()},
+                "problem": artefact.problem,
+            }
+            for row in all_rows(summary)
+            for artefact in row.artefacts
+        ]
     )
 
 

@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from instatune.interfaces import Artefact, Measurement
-from instatune.report.deployed import bits_in_words, deployed
+from instatune.report.deployed import bits_in_words, deployed, quickest
 from instatune.report.page import page
 from instatune.report.sections.deployed import artefacts
 
@@ -95,3 +95,17 @@ def test_what_stands_in_a_problem_is_escaped(summary):
 def test_nothing_is_shown_where_nothing_was_run():
     assert deployed(made()) is None
     assert artefacts(made()) is None
+
+
+def test_of_each_network_the_fastest_artefact_that_was_handed_over_stands_for_it(summary):
+    chosen = quickest(deployed(summary))
+    assert [(line.row.role, line.artefact.format) for line in chosen] == [
+        ("largest", "folder"),
+        ("front", "folder"),  # the other one was refused
+    ]
+
+
+def test_a_baseline_that_is_on_the_front_stands_once(summary):
+    same = attrs.evolve(summary.front[0], role="smallest", name="smallest")
+    twice = attrs.evolve(summary, baselines=(*summary.baselines, same))
+    assert len(deployed(twice).lines) == len(deployed(summary).lines)
