@@ -11,6 +11,7 @@ from instatune.report.deployed import deployed, quickest
 from instatune_plugins.reporters.results import GAP, clean, fit, style
 
 _NUMBERS_FROM = 2  # columns from here on are set flush right
+_ON_THE_PAGE = {"agrees"}  # alone: what disagrees was withdrawn
 
 
 def deployment(summary: Summary, *, width: int, colour: bool = False, utf8: bool = True) -> str:
@@ -21,9 +22,10 @@ def deployment(summary: Summary, *, width: int, colour: bool = False, utf8: bool
     table = deployed(summary)
     if table is None:
         return ""
-    head = ["as deployed", "format", *(name for name, _ in table.heads)]
+    shown = [i for i, (name, _) in enumerate(table.heads) if name not in _ON_THE_PAGE]
+    head = ["as deployed", "format", *(table.heads[i][0] for i in shown)]
     rows = [
-        [clean(line.row.name), line.artefact.format, *(figure.text for figure in line.figures)]
+        [clean(line.row.name), line.artefact.format, *(line.figures[i].text for i in shown)]
         for line in quickest(table)
     ]
     columns = list(zip(head, *rows, strict=True))
