@@ -62,6 +62,8 @@ def resume(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "model", f"{plan.adapter.name}, {spec.model.checkpoint}"
     yield "task", plan.task.name
     yield "space", f"{_names(plan.dimensions)}: {_size(plan)}"
+    if plan.quantizer is not None:
+        yield "quantizer", plan.quantizer.name
     yield "tune", f"loss {plan.schedule.name}, sampler {plan.sampler.name}, {_length(plan)}"
     needed = cast("StrategyEntry", plan.strategy.entry).needs_predictor and plan.predictor
     predictor = f" with {needed.name}" if needed else ""

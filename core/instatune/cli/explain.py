@@ -62,7 +62,10 @@ def as_data(plan: Plan) -> dict[str, Any]:
 def parts(plan: Plan) -> Iterator[Part]:
     """All components of a plan, in the order of the pipeline."""
     yield from (plan.adapter, plan.task, *plan.dimensions, plan.ordering)
-    yield from (plan.sampler, plan.schedule, plan.strategy)
+    yield from (plan.sampler, plan.schedule)
+    if plan.quantizer is not None:
+        yield plan.quantizer
+    yield plan.strategy
     if plan.predictor is not None:
         yield plan.predictor
     yield from (*plan.objectives, *plan.limits_only, plan.executor)

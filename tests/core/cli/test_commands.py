@@ -28,6 +28,16 @@ def test_check_prints_a_resume(spec_file, capsys, tmp_path):
     ]
 
 
+def test_check_and_explain_name_the_quantizer(spec_file, capsys):
+    words = ["--set", "space.bits=[8, 32]", "--set", "quantizer=int8"]
+    assert main(["check", str(spec_file), *words]) == 0
+    out = capsys.readouterr().out
+    assert "  space      depth, heads, bits: " in out
+    assert "  quantizer  int8\n" in out
+    assert main(["explain", str(spec_file), *words]) == 0
+    assert "quantizers" in capsys.readouterr().out
+
+
 def test_check_does_not_promise_a_size_that_it_cannot_know(spec_file, capsys):
     assert main(["check", str(spec_file), "--set", "model.checkpoint=some/model"]) == 0
     assert "number of architectures known once the model is loaded" in capsys.readouterr().out
