@@ -7,10 +7,11 @@ Core decides by these fields alone; it never compares a component's name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import attrs
+
+from instatune.plugin.validators import is_attrs, matches
 
 Kind: TypeAlias = Literal[
     "adapters",
@@ -46,23 +47,6 @@ def noun(kind: str) -> str:
     return kind[:-3] + "y" if kind.endswith("ies") else kind.removesuffix("s")
 
 
-def _matches(
-    pattern: re.Pattern[str], meaning: str
-) -> Callable[[Any, attrs.Attribute[str], str], None]:
-    """Validator of a text field."""
-
-    def check(entry: Any, attribute: attrs.Attribute[str], value: str) -> None:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise ValueError(f"{attribute.name} {value!r} is not {meaning}")
-
-    return check
-
-
-def _is_attrs(entry: Any, attribute: attrs.Attribute[type | None], value: type | None) -> None:
-    if value is not None and not (isinstance(value, type) and attrs.has(value)):
-        raise ValueError(f"config {value!r} is not an attrs class; decorate it with @attrs.frozen")
-
-
 @attrs.frozen(kw_only=True)
 class Entry:
     """What every component declares.
@@ -77,10 +61,10 @@ class Entry:
         stability: ``"experimental"`` components may change in any release.
     """
 
-    name: str = attrs.field(validator=_matches(_NAME, "a name like 'my_component'"))
-    target: str = attrs.field(validator=_matches(_TARGET, "a target like 'package.module:Class'"))
+    name: str = attrs.field(validator=matches(_NAME, "a name like 'my_component'"))
+    target: str = attrs.field(validator=matches(_TARGET, "a target like 'package.module:Class'"))
     summary: str
-    config: type | None = attrs.field(default=None, validator=_is_attrs)
+    config: type | None = attrs.field(default=None, validator=is_attrs)
     requires: tuple[str, ...] = ()
     stability: Literal["stable", "experimental"] = "stable"
 
