@@ -118,7 +118,7 @@ def test_keys_of_runs_from_before_there_was_a_choice_stay(tmp_path):
 
     def reads(count):
         made = plan(spec(tmp_path, calibration_batches=count), plugins)
-        return STAGE.reads(SimpleNamespace(plan=made))
+        return STAGE.reads(SimpleNamespace(plan=made, objectives={}))
 
     assert "calibration_batches" not in reads(8)
     assert reads(9) == {**reads(8), "calibration_batches": 9}
