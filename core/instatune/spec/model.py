@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import ge, gt, le
+from attrs.validators import deep_iterable, ge, gt, le
 
 
 @attrs.frozen(kw_only=True)
@@ -142,7 +142,7 @@ class DeploySection:
             than the network that was searched; one that does is not handed over.
     """
 
-    batch_sizes: tuple[int, ...] = (1, 32)
+    batch_sizes: tuple[int, ...] = attrs.field(default=(1, 32), validator=deep_iterable(ge(1)))
     threads: int = attrs.field(default=1, validator=ge(1))
     repeats: int = attrs.field(default=15, validator=ge(0))
     tolerance: float = attrs.field(default=0.1, validator=[ge(0.0), le(1.0)])

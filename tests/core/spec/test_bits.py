@@ -78,3 +78,8 @@ def test_bits_that_the_quantizer_lacks_are_named():
     ]
     assert list(unoffered(fakes.space(), part)) == []
     assert list(unoffered(None, part)) == []
+
+
+def test_a_batch_to_be_timed_holds_an_example(spec, offers):
+    (found,) = complaints({**spec, "deploy": {"batch_sizes": [0, 32]}}, offers)
+    assert found == "spec: deploy.batch_sizes: must be >= 1: 0"
