@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -83,3 +84,21 @@ def test_bits_added_later_leave_the_tuned_network_as_it_is(toy, tmp_path):
     after = instatune.run(again)
     assert (after.run_dir / "supernet" / "model.safetensors").stat().st_mtime_ns == weights
     assert quantized(after)
+
+
+def test_what_is_not_the_searched_network_is_withdrawn_and_the_others_stay(toy, tmp_path):
+    spec = joint(toy, tmp_path, exporters=["folder", "liar", "broken"])
+    spec["plugins"] = {"files": [str(Path(__file__).parent / "plugins" / "liars.py")]}
+    told = instatune.run(spec)
+    for row in told.front:
+        found = {artefact.format: artefact for artefact in row.artefacts}
+        assert "decides otherwise than the searched network on " in found["liar"].problem
+        assert found["broken"].problem == "OSError: the file is of no known format"
+        assert found["folder"].problem == ""
+        assert found["folder"].seconds
+        assert not found["liar"].seconds
+        here = {path.name for path in (told.run_dir / row.folder).iterdir()}
+        assert "model.safetensors" in here
+        assert not {"liar.bin", "broken.bin"} & here
+    log = (told.run_dir / "events.jsonl").read_text()
+    assert "as liar: decides otherwise" in log

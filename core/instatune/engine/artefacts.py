@@ -72,6 +72,9 @@ def compare(
             try:
                 with torch.inference_mode():
                     logits = runners[name](placed).float()
+                if not torch.isfinite(logits).all():
+                    problems[name] = "gives outputs that are not finite"
+                    continue
                 tallies[name].add(logits, wanted, task.correct(logits, placed))
             except Exception as error:  # of whatever library runs it
                 problems[name] = f"{type(error).__name__}: {error}".splitlines()[0]

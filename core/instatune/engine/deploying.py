@@ -29,7 +29,7 @@ def deploy(
     """
     entry, writes = _find(shop, exporter)
     network = network_at(shop, supernet, architecture)
-    if not (entry.quantized if network.policy else entry.full):
+    if not entry.writes(quantized=bool(network.policy)):
         kind = "quantized networks" if network.policy else "networks in full precision"
         raise SearchError(f"runtime {exporter!r} does not write {kind}; use another one")
     # It lives as long as the runner, which may read from it.

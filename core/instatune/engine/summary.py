@@ -42,7 +42,7 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     run = artefacts(shop)
     found = space(shop)
     sized = partial(_sized, found, parameters(shop.anatomy))
-    bits = partial(_with_bits, shop)
+    bits = partial(_with_bits, shop, found)
     rows = [bits(sized(_completed(r, verified, exports, run))) for r in chosen_rows(front)]
     references = [bits(sized(_completed(r, verified, exports, run))) for r in reference_rows(front)]
     baselines = [sized(_plain(shop, verified["plain"])), *references]
@@ -50,7 +50,7 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
     scale = Scale.of(shop.plan.objectives, front)
     return Summary(
         title=shop.plan.spec.name,
-        facts={**_facts(shop), **_bits_facts(shop), **front.get("notes", {})},
+        facts={**_facts(shop), **_bits_facts(shop, found), **front.get("notes", {})},
         aims=aims(shop),
         layers=max((stack.layers for stack in shop.anatomy.stacks), default=0),
         widths=dict(found.full_units),
@@ -91,11 +91,11 @@ def _sized(found: SearchSpace, count: Polynomial, row: Row) -> Row:
     return attrs.evolve(row, search={_SIZE.name: Measurement(float(value)), **row.search})
 
 
-def _with_bits(shop: Workshop, row: Row) -> Row:
+def _with_bits(shop: Workshop, found: SearchSpace, row: Row) -> Row:
     """Add the bits of each module that is kept, where they were searched."""
     if shop.plan.quantizer is None:
         return row
-    found, anatomy = space(shop), shop.anatomy
+    anatomy = shop.anatomy
     low = found.kept_bits(architecture_of(row))
     kept = found.kept_layers(architecture_of(row))
     modules = [module for module in weighted(anatomy) if _stays(anatomy, module, kept)]
@@ -177,11 +177,11 @@ def _facts(shop: Workshop) -> dict[str, str]:
     }
 
 
-def _bits_facts(shop: Workshop) -> dict[str, str]:
+def _bits_facts(shop: Workshop, found: SearchSpace) -> dict[str, str]:
     """What lowers bits, and of how many modules; of look-up tables this is told apart."""
     if shop.plan.quantizer is None:
         return {}
-    bits = [gene for gene in space(shop).genes if gene.effect == "bits"]
+    bits = [gene for gene in found.genes if gene.effect == "bits"]
     tables = {module_of(weight) for weight in shop.anatomy.embeddings}
     looked_up = [g for g in bits if tables & set(g.targets)]
     choices = sorted({c for gene in looked_up for c in gene.choices}) or [FULL_BITS]

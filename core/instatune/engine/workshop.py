@@ -59,6 +59,7 @@ class Workshop:
         self.folder = folder
         self.events = events
         self.keys: dict[str, str] = {}
+        self._quantization: Quantization | None = None
 
     # components
 
@@ -227,12 +228,16 @@ class Workshop:
         """Simulates and makes quantized networks; None where bits are not searched."""
         if self.quantizer is None:
             return None
-        return Quantization(
-            self.quantizer,
-            supernet,
-            batches=lambda: self.range_batches,
-            statistics=partial(self.calibration.of, supernet),
-        )
+        known = self._quantization
+        if known is None or known.supernet is not supernet:
+            known = Quantization(
+                self.quantizer,
+                supernet,
+                batches=lambda: self.range_batches,
+                statistics=partial(self.calibration.of, supernet),
+            )
+            self._quantization = known  # ranges serve all that a stage does with its networks
+        return known
 
     @cached_property
     def range_batches(self) -> tuple[Batch, ...]:

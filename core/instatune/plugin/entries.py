@@ -246,6 +246,10 @@ class ExporterEntry(Entry):
     quantized: bool = False
     full: bool = True
 
+    def writes(self, *, quantized: bool) -> bool:
+        """Whether it is for networks of less than 32 bits, or for those in full precision."""
+        return self.quantized if quantized else self.full
+
 
 @attrs.frozen(kw_only=True)
 class BenchmarkEntry(Entry):

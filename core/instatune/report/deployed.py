@@ -13,6 +13,7 @@ import attrs
 
 from instatune.interfaces import Artefact, Row, Summary
 from instatune.report.numbers import NOT_KNOWN, Format, percent
+from instatune.space.search_space import FULL_BITS
 
 _POINTS = Format(factor=100.0, digits=1)
 _MEGABYTES = Format(factor=1e-6, digits=2)
@@ -116,7 +117,7 @@ def _bases(pairs: list[tuple[Row, Artefact]]) -> dict[str, Artefact]:
     """By runtime the largest network in full precision, as what others are compared with."""
     bases: dict[str, Artefact] = {}
     for row, artefact in pairs:
-        full = all(count == 32 for count in row.bits.values())
+        full = all(count == FULL_BITS for count in row.bits.values())
         if full and not artefact.problem:
             known = bases.get(artefact.runtime)
             if known is None or artefact.bytes > known.bytes:

@@ -11,7 +11,7 @@ from instatune.plugin.manager import Plugins
 from instatune.space import SearchSpace
 from instatune.space.search_space import FULL_BITS
 from instatune.spec.document import Document, Path
-from instatune.spec.plan import Part
+from instatune.spec.plan import Part, sets_bits
 
 _PLACE = ("quantizer",)
 
@@ -20,7 +20,7 @@ def bit_widths(
     parts: Mapping[Path, Part], outline: SearchSpace | None, document: Document, plugins: Plugins
 ) -> Iterator[Problem]:
     """Everything that is wrong between the bits to choose from and what lowers them."""
-    setting = [path for path, part in parts.items() if _sets_bits(part)]
+    setting = [path for path, part in parts.items() if sets_bits(part)]
     quantizer = parts.get(_PLACE)
     if quantizer is None:
         if setting and document.data.get("quantizer") is None:
@@ -88,7 +88,3 @@ def _simulating(plugins: Plugins) -> list[str]:
         for offer in plugins["quantizers"].offers()
         if cast("QuantizerEntry", offer.entry).simulates
     ]
-
-
-def _sets_bits(part: Part) -> bool:
-    return isinstance(part.entry, DimensionEntry) and part.entry.effect == "bits"

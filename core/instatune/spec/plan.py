@@ -72,13 +72,14 @@ class Plan:
     @property
     def elastic(self) -> tuple[Part, ...]:
         """Dimensions that tuning knows of: those that change which weights are used."""
-        return tuple(part for part in self.dimensions if not _sets_bits(part))
+        return tuple(part for part in self.dimensions if not sets_bits(part))
 
     @property
     def quantizing(self) -> tuple[Part, ...]:
         """Dimensions that change how weights are held: the search alone knows of them."""
-        return tuple(part for part in self.dimensions if _sets_bits(part))
+        return tuple(part for part in self.dimensions if sets_bits(part))
 
 
-def _sets_bits(part: Part) -> bool:
+def sets_bits(part: Part) -> bool:
+    """Whether a part is a dimension of bits."""
     return isinstance(part.entry, DimensionEntry) and part.entry.effect == "bits"

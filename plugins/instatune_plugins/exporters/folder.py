@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from instatune.engine.threads import torch_threads
 from instatune.interfaces import Batch, Exporter, Network, Runner
 from instatune.supernet.subnet import WEIGHTS, load, load_adapter, save
 from instatune_plugins.exporters._files import present
-from instatune_plugins.exporters._runtime import torch_threads
 
 
 class Folder(Exporter):

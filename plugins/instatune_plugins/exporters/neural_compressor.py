@@ -30,16 +30,14 @@ from typing import cast
 import torch
 import torch._inductor.config
 from torch import Tensor, nn
-from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers quantized operators
 
-from instatune.interfaces import Batch, Exporter, Network, Runner
+from instatune.interfaces import Exporter, Network, Runner
 from instatune_plugins.exporters import NeuralCompressorConfig
 from instatune_plugins.exporters._checks import quantized_only
-from instatune_plugins.exporters._files import needed, present, staged, unreadable
+from instatune_plugins.exporters._files import needed, present, staged
 from instatune_plugins.exporters._inc import NAME, quantized_program, quiet
 from instatune_plugins.exporters._metadata import metadata
-from instatune_plugins.exporters._runtime import inputs, torch_threads
-from instatune_plugins.exporters.torch_export import refuse_code
+from instatune_plugins.exporters._program import program_runner
 
 FILE = "model_inc.pt2"
 
@@ -78,21 +76,8 @@ class NeuralCompressor(Exporter):
         Raises:
             CheckpointError: It is missing or damaged, or holds a pickle.
         """
-        file = needed(directory, FILE)
-        refuse_code(file)
-        try:
-            program = torch.export.load(file)
-        except Exception as error:  # of a damaged archive, of any class
-            raise unreadable(file, error) from error
-        module = program.module()
-        call = compiled(module) if self.config.compile else module
-        names = cast("tuple[str, ...]", program.graph_signature.user_inputs)
-
-        def run(batch: Batch) -> Tensor:
-            with torch_threads(threads), torch.inference_mode():
-                return cast("Tensor", call(*inputs(batch, names).values()))
-
-        return run
+        faster = compiled if self.config.compile else None
+        return program_runner(needed(directory, FILE), threads, faster)
 
 
 def compiled(module: nn.Module) -> Callable[..., Tensor]:

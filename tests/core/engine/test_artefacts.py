@@ -62,6 +62,11 @@ def test_one_that_cannot_run_does_not_stop_the_others():
     assert found["same"].problem == ""
 
 
+def test_outputs_that_are_no_numbers_are_a_problem():
+    found = compare({"nan": Echo(lambda logits: logits * float("nan"))}, batches(), tiny.TinyTask())
+    assert found["nan"].problem == "gives outputs that are not finite"
+
+
 def test_numbers_agree_within_a_tenth_of_their_spread():
     wanted = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
     near = 0.1 * wanted.std(unbiased=False)

@@ -64,7 +64,7 @@ def _export(shop: Workshop, network: Network, folder: Path) -> Path:
     with replacing_folder(folder) as partial:
         for part, exporter in shop.exporters:
             entry = cast("ExporterEntry", part.entry)
-            if not (entry.quantized if network.policy else entry.full):
+            if not entry.writes(quantized=bool(network.policy)):
                 continue
             exporter.export(network, partial)
             if entry.loadable:

@@ -41,8 +41,9 @@ def _run(shop: Workshop) -> Outcome:
     )
     for row, folder in shop.events.counted(start, exported):
         mine = _runners(shop, shop.folder.path / folder)
-        runners |= {(row.key, name): runner for name, runner in mine.items()}
         found[row.key] = _compared(shop, evaluator, row, folder, mine)
+        good = [artefact.format for artefact in found[row.key] if not artefact.problem]
+        runners |= {(row.key, name): mine[name] for name in good}
     seconds = _timed(shop, evaluator, runners)
     shop.folder.reopen("measure")
     for row, folder in exported:
@@ -78,10 +79,22 @@ def _runners(shop: Workshop, folder: Any) -> dict[str, Runner]:
     made: dict[str, Runner] = {}
     for part, exporter in shop.exporters:
         if cast("ExporterEntry", part.entry).runs and exporter.artefact(folder):
-            runner = exporter.runner(folder, shop.plan.spec.deploy.threads)
+            try:
+                runner = exporter.runner(folder, shop.plan.spec.deploy.threads)
+            except Exception as error:  # of whatever library reads it
+                runner = _failing(error)
             if runner is not None:
                 made[part.name] = runner
     return made
+
+
+def _failing(error: Exception) -> Runner:
+    """What could not be loaded cannot be run: that is noted as of any other artefact."""
+
+    def run(batch: Batch) -> Tensor:
+        raise error
+
+    return run
 
 
 def _compared(
