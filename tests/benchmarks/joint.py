@@ -52,18 +52,16 @@ def reopened(chosen: argparse.Namespace, *formats: str) -> Any:
     Raises:
         SystemExit: ``joint_sst2`` has not been run in this folder.
     """
-    from instatune.engine.reopen import reopen
+    from instatune.engine.reopen import Reopened, reopen
+    from instatune.engine.workshop import Workshop
     from instatune.errors import StoreError
+    from instatune.spec.resolve import prepare
 
     try:
         run = reopen(chosen.runs / "joint")
     except StoreError as error:
         raise SystemExit(f"{error}\nrun `make bench NAME=joint_sst2` first") from error
     spec = {**joint_spec(chosen), "exporters": list(formats)}
-    from instatune.engine.reopen import Reopened
-    from instatune.engine.workshop import Workshop
-    from instatune.spec.resolve import prepare
-
     made, plugins = prepare(spec)
     shop = Workshop(made, plugins, run.shop.folder, run.shop.events)
     return Reopened(shop=shop, supernet=run.supernet)
