@@ -13,6 +13,7 @@ from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers quant
 from instatune.interfaces import Network
 from instatune_plugins.exporters import _graph
 from instatune_plugins.exporters._metadata import metadata
+from instatune_plugins.exporters._norms import fold_norms
 from instatune_plugins.exporters._tracing import OUTPUT, refused, trace
 from instatune_plugins.exporters._translation import OPSET, table
 
@@ -68,6 +69,7 @@ def _tidy(model: ir.Model) -> None:
     for node, place in zip(graph, places, strict=True):
         if place:
             node.metadata_props[PLACE] = place
+    fold_norms(graph)
     _graph.widen_bfloat16(graph)
     _graph.split_gemms(graph)
     _graph.keep_sums(graph)

@@ -18,6 +18,10 @@ class OnnxInt8(Exporter):
     With ``method: policy`` it is the graph that was searched, with the same scales. The other
     methods let ONNX Runtime choose its own scales for the same modules; look-up tables and modules
     of 16 bits stay in full precision there.
+
+    ONNX Runtime convolves bytes only where the outcome is rounded again at once, as between the two
+    convolutions of a residual block; ``openvino`` convolves all of them, and is the faster one for
+    such networks.
     """
 
     config: OnnxInt8Config
