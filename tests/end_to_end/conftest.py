@@ -24,6 +24,12 @@ def toy():
 
 
 @pytest.fixture(scope="session")
+def smoke():
+    """The examples at smoke size: see ``smoke.py``."""
+    return _module("smoke")
+
+
+@pytest.fixture(scope="session")
 def finished(toy, tmp_path_factory):
     """A finished run of the toy, shared by tests that only read it."""
     import instatune

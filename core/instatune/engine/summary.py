@@ -59,6 +59,8 @@ def summarise(shop: Workshop, stages: Sequence[str]) -> Summary:
         baselines=tuple(baselines),
         evaluated=_values(front["evaluated"]),
         random=_values(front["random"]),
+        evaluated_genes=_genes(front["evaluated"]),
+        random_genes=_genes(front["random"]),
         traces=scale.traces(shop.plan.strategy.name, front),
         reference=scale.words,
         curves=_curves(shop),
@@ -193,10 +195,16 @@ def _bits_facts(shop: Workshop, found: SearchSpace) -> dict[str, str]:
 
 def _values(items: list[dict[str, Any]]) -> tuple[dict[str, float], ...]:
     return tuple(
-        {name: value[0] for name, value in item["values"].items()}
-        for item in items
-        if item["status"] == "ok"
+        {name: value[0] for name, value in item["values"].items()} for item in _measured(items)
     )
+
+
+def _genes(items: list[dict[str, Any]]) -> tuple[dict[str, int], ...]:
+    return tuple(item["genes"] for item in _measured(items))
+
+
+def _measured(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [item for item in items if item["status"] == "ok"]
 
 
 def _curves(shop: Workshop) -> tuple[CurvePoint, ...]:

@@ -132,6 +132,8 @@ class Summary:
         baselines: Rows to compare with.
         evaluated: Values on the search split of everything measured by the search, in order.
         random: The same for random search at equal budget.
+        evaluated_genes: Values of the active genes of each of ``evaluated``; may be empty.
+        random_genes: The same of ``random``.
         traces: Hypervolume traces.
         reference: Reference point of the hypervolume in words.
         curves: Training curves.
@@ -158,6 +160,8 @@ class Summary:
     baselines: tuple[Row, ...]
     evaluated: tuple[Mapping[str, float], ...]
     random: tuple[Mapping[str, float], ...] = ()
+    evaluated_genes: tuple[Mapping[str, int], ...] = ()
+    random_genes: tuple[Mapping[str, int], ...] = ()
     traces: tuple[Trace, ...] = ()
     reference: str = ""
     curves: tuple[CurvePoint, ...] = ()

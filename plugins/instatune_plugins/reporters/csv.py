@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from instatune.files import write_text
@@ -52,16 +53,19 @@ def networks(summary: Summary) -> str:
 
 
 def evaluations(summary: Summary) -> str:
-    """Everything measured on the search split, in order, the search first."""
-    names = [aim.name for aim in summary.aims]
-    clouds = (("search", summary.evaluated), ("random", summary.random))
+    """Everything measured on the search split, in order, the search first, with its genes."""
+    columns = ["search", "evaluation", *(aim.name for aim in summary.aims), *summary.genes]
+    clouds = (
+        ("search", summary.evaluated, summary.evaluated_genes),
+        ("random", summary.random, summary.random_genes),
+    )
     return _write(
         [
-            {"search": cloud, "evaluation": index, **{name: values.get(name) for name in names}}
-            for cloud, points in clouds
-            for index, values in enumerate(points, start=1)
+            {"search": cloud, "evaluation": index, **values, **genes}
+            for cloud, points, spelled in clouds
+            for index, (values, genes) in enumerate(zip_longest(points, spelled, fillvalue={}), 1)
         ],
-        ["search", "evaluation", *names],
+        columns,
     )
 
 

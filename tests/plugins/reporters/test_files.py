@@ -81,6 +81,20 @@ def test_evaluations_are_written_in_order(summary):
     ]
 
 
+def test_evaluations_tell_their_genes(summary):
+    spelled = attrs.evolve(
+        summary,
+        genes={"depth": (1, 2), "ffn.1": (8, 16)},
+        evaluated_genes=({"depth": 1}, *({"depth": 2, "ffn.1": 8},) * 119),
+    )
+
+    found = lines(tables.evaluations(spelled))
+
+    assert [(line["depth"], line["ffn.1"]) for line in found[:2]] == [("1", ""), ("2", "8")]
+    assert found[-1]["depth"] == ""
+    assert list(found[0]) == ["search", "evaluation", "accuracy", "macs", "depth", "ffn.1"]
+
+
 def test_hypervolumes_of_unequal_length_leave_cells_empty(summary):
     short = attrs.evolve(summary.traces[1], hypervolume=(0.5,))
     found = lines(tables.hypervolume(attrs.evolve(summary, traces=(summary.traces[0], short))))
