@@ -1,4 +1,4 @@
-"""Architecture and bits in one search with models other than BERT, on the examples at smoke size."""
+"""Architecture and bits in one search beyond BERT: the examples at smoke size."""
 
 from __future__ import annotations
 

@@ -59,14 +59,11 @@ def evaluations(summary: Summary) -> str:
         ("search", summary.evaluated, summary.evaluated_genes),
         ("random", summary.random, summary.random_genes),
     )
-    return _write(
-        [
-            {"search": cloud, "evaluation": index, **values, **genes}
-            for cloud, points, spelled in clouds
-            for index, (values, genes) in enumerate(zip_longest(points, spelled, fillvalue={}), 1)
-        ],
-        columns,
-    )
+    lines: list[Cells] = []
+    for cloud, points, spelled in clouds:
+        for index, (values, genes) in enumerate(zip_longest(points, spelled), start=1):
+            lines.append({"search": cloud, "evaluation": index, **values, **(genes or {})})
+    return _write(lines, columns)
 
 
 def artefacts(summary: Summary) -> str:
