@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder with sst2/, cifar10/ ...")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where run folders go")
     parser.add_argument("--model", choices=HALVES, action="append", help="only this example")
+    parser.add_argument("--only", choices=ORDERINGS, nargs="+", help="`none` and these orderings")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=300, help="steps of tuning after sorting")
     parser.add_argument("--batch", type=int, help="examples in a step of tuning")
@@ -49,11 +50,13 @@ def main() -> None:
     found = {model: [_scores(model, seed, options) for seed in seeds] for model in models}
     for model, scores in found.items():
         print(f"\n{model}, accuracy of the half network on the test split\n\n{_table(scores)}\n")
+    if options.only and "taylor" not in options.only:
+        return
     gains = {model: _gain(scores, "taylor") for model, scores in found.items()}
     value = round(min(gains.values()), 2)
     settings = {key: getattr(options, key) for key in ("steps", "batch", "train", "seeds")}
     details = {"accuracies": found, "gains_of_taylor": gains, **settings}
-    whole = not options.quick and len(models) == len(HALVES)
+    whole = not options.quick and not options.only and len(models) == len(HALVES)
     report("ordering", value, GOAL, "points", value >= GOAL, details, save=whole)
 
 
@@ -63,7 +66,8 @@ def _scores(model: str, seed: int, options: argparse.Namespace) -> dict[str, dic
     place = options.runs / ("ordering-quick" if options.quick else "ordering") / f"{model}-{seed}"
     base = prepare(spec, place / "base", "elastic")
     scores = {}
-    for by in ORDERINGS:
+    chosen = ORDERINGS if options.only is None else ("none", *options.only)
+    for by in dict.fromkeys(chosen):
         summary = variant({**spec, "order": {**spec["order"], "by": by}}, base, place / by)
         scores[by] = _half(summary)
         print(f"{model}, seed {seed}, {by}: {scores[by]}", flush=True)
@@ -118,7 +122,7 @@ def _half(summary: Any) -> dict[str, float]:
 
 def _table(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
     rows = []
-    for by in ORDERINGS:
+    for by in scores[0]:
         of = {key: [seed[by][key] for seed in scores] for key in scores[0][by]}
         gain = f"{_gain(scores, by):+.2f}"
         rows.append([by, *(spread(of[key]) for key in SHOWN), gain])

@@ -20,7 +20,7 @@ _EXAMPLE_DATA = "../shared/data"  # where the specs of the examples expect data
 
 
 def example(name: str, data: Path) -> dict[str, Any]:
-    """Spec of an example without reporters, with its data elsewhere.
+    """Spec of an example that reports and exports nothing, with its data elsewhere.
 
     Raises:
         SystemExit: The data are not there.
@@ -32,7 +32,8 @@ def example(name: str, data: Path) -> dict[str, Any]:
     for path in (spec["task"].get("train"), spec["task"].get("test")):
         if path is not None and not Path(path).exists():
             raise SystemExit(f"{path} is not there; say with --data where the data folder is")
-    return {**spec, "reporters": [], "search": {**spec["search"], "export_limit": 1}}
+    search = {**spec["search"], "export_limit": 1}
+    return {**spec, "reporters": [], "exporters": [], "search": search}
 
 
 def _moved(value: Any, data: str) -> Any:
