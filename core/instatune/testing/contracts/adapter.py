@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from instatune.errors import CheckpointError
 from instatune.interfaces import Adapter, Batch
 from instatune.plugin.entries import AdapterEntry, Kind
-from instatune.space import Anatomy, Architecture, Attention, Gene, SearchSpace, counting
+from instatune.space import Attention, counting
 from instatune.space.storage import Storage
+from instatune.testing import elastic
 from instatune.testing.contracts.contract import Contract
 from instatune.testing.expect import expect, no_hidden_randomness
+from instatune.testing.likeness import differences, essence, saved_bytes
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from instatune.engine.inside import Projections
@@ -82,7 +83,7 @@ class AdapterContract(Contract):
 
         model, adapter = self.load(folder), self.adapter()
         anatomy = adapter.describe(model)
-        space = search_space(anatomy, _all_genes(anatomy))
+        space = search_space(anatomy, elastic.genes(anatomy))
         return Supernet(model, anatomy, space, adapter.logits)
 
     def maskable(self, supernet: Supernet) -> Supernet:
@@ -120,7 +121,7 @@ class AdapterContract(Contract):
     def test_same_generator_gives_the_same_model(self, tmp_path: Path) -> None:
         with no_hidden_randomness():
             first, second = self.load(tmp_path), self.load(tmp_path)
-        differ = _differences(first, second)
+        differ = differences(first, second)
         expect(not differ, f"two loads with one seed differ in {differ}")
 
     def test_a_missing_checkpoint_is_reported(self, tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ class AdapterContract(Contract):
         storage, space = Storage(supernet.anatomy), supernet.space
         for architecture in (space.largest, space.smallest):
             counted = float(storage.tensors(space, space.encode([architecture]))[0])
-            there = _saved_bytes(supernet.extract(architecture))
+            there = saved_bytes(supernet.extract(architecture))
             expect(
                 abs(counted - there) <= 0.01 * there,
                 f"{there} bytes are saved, {counted:.0f} are counted; list what else is saved in "
@@ -183,20 +184,20 @@ class AdapterContract(Contract):
         if found is None:
             return
         real = self.adapter().describe(self.load(tmp_path))
-        expect(_skeleton(found) == _skeleton(real), f"outline {found} differs from {real}")
+        expect(essence(found) == essence(real), f"outline {found} differs from {real}")
 
     def test_slices_equal_masks_and_extracted_networks(self, tmp_path: Path) -> None:
         import torch
 
         supernet = self.supernet(tmp_path)
         batch = self.batch(self.adapter(), str(tmp_path))
-        for architecture in _three(supernet.space):
+        for architecture in elastic.three(supernet.space):
             with torch.inference_mode(), supernet.active(architecture):
                 sliced = supernet.logits(batch)
             small = supernet.extract(architecture).eval()
             self._expect_equal(self.logits(small, tmp_path), sliced, "extracted network")
         maskable = self.maskable(supernet)
-        for architecture in _three(maskable.space):
+        for architecture in elastic.three(maskable.space):
             with torch.inference_mode(), maskable.active(architecture):
                 sliced = maskable.logits(batch)
             with torch.inference_mode(), maskable.masked(architecture):
@@ -227,12 +228,14 @@ class AdapterContract(Contract):
                     _expect_projected(attention, inside.attention, width)
 
     def test_permuting_units_changes_nothing(self, tmp_path: Path) -> None:
+        import torch
+
         from instatune.supernet import permute
 
         model, adapter = self.load(tmp_path), self.adapter()
         before = self.logits(model, tmp_path)
         anatomy = adapter.describe(model)
-        order = {group.name: _backwards(group.units) for group in anatomy.groups}
+        order = {g.name: torch.arange(g.units - 1, -1, -1) for g in anatomy.groups}
         permute.apply(model, anatomy, order)
         self._expect_equal(self.logits(model, tmp_path), before, "network with permuted units")
 
@@ -248,7 +251,7 @@ class AdapterContract(Contract):
         before, after = (self.logits(m.eval(), checkpoint) for m in (model, rebuilt))
         self._expect_equal(after, before, "network rebuilt from its assets")
         real, again = adapter.describe(model), adapter.describe(rebuilt)
-        expect(_skeleton(real) == _skeleton(again), "the rebuilt model is described differently")
+        expect(essence(real) == essence(again), "the rebuilt model is described differently")
 
     def test_an_empty_folder_is_reported(self, tmp_path: Path) -> None:
         try:
@@ -271,59 +274,3 @@ def _expect_projected(attention: Attention, given: Mapping[str, Projections], wi
         f"{attention.projections[0]!r}: queries, keys and values have shapes {found}; "
         f"[examples, tokens, {width}] is right for queries",
     )
-
-
-def _all_genes(anatomy: Anatomy) -> list[Gene]:
-    widths = [
-        Gene(
-            name=group.name,
-            choices=tuple(sorted({group.minimum, max(1, group.units // 2), group.units})),
-            effect="width",
-            targets=(group.name,),
-            stack=group.stack,
-            layer=group.layer,
-        )
-        for group in anatomy.groups
-    ]
-    depths = [
-        Gene(
-            name=f"depth of {stack.name}",
-            choices=tuple(sorted({stack.fewest, stack.layers})),
-            effect="depth",
-            targets=(stack.name,),
-        )
-        for stack in anatomy.stacks
-    ]
-    return [*depths, *widths]
-
-
-def _three(space: SearchSpace) -> tuple[Architecture, ...]:
-    """The largest network, the smallest, and one of all layers with half of everything."""
-    halves = {
-        g.name: g.choices[(len(g.choices) - 1) // 2] for g in space.genes if g.effect == "width"
-    }
-    return space.largest, space.smallest, space.architecture(halves)
-
-
-def _skeleton(anatomy: Anatomy) -> tuple[object, ...]:
-    """What a search space needs of an anatomy."""
-    groups = {(g.name, g.kind, g.units, g.stack, g.layer, g.minimum) for g in anatomy.groups}
-    return groups, {(s.name, s.layers, s.required) for s in anatomy.stacks}, anatomy.embeddings
-
-
-def _saved_bytes(model: nn.Module) -> int:
-    """Bytes of parameters and persistent buffers, shared ones once."""
-    state = model.state_dict()
-    tensors = (*model.named_parameters(), *model.named_buffers())
-    return sum(tensor.nbytes for name, tensor in tensors if name in state)
-
-
-def _backwards(units: int) -> torch.Tensor:
-    import torch
-
-    return torch.arange(units - 1, -1, -1)
-
-
-def _differences(first: nn.Module, second: nn.Module) -> list[str]:
-    other = second.state_dict()
-    return [name for name, t in first.state_dict().items() if not t.equal(other[name])]
