@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import attrs
 
-from instatune.errors import Problem
+from instatune.errors import Problem, SpecError
 
 Path: TypeAlias = tuple[str | int, ...]
 """Place inside a document, e.g. ``("space", "heads", 2)``."""
@@ -37,6 +38,11 @@ class Document:
         if origin is not None:
             return Problem(path=path, message=message, hints=(*hints, f"set by {origin}"))
         return Problem(path=path, message=message, line=self._line(path), hints=hints)
+
+    def refusal(self, problems: Iterable[Problem]) -> SpecError:
+        """The error that tells problems by line; those without one come last, as found."""
+        in_order = sorted(problems, key=lambda problem: problem.line or sys.maxsize)
+        return SpecError(in_order, self.source)
 
     def at(self, path: Path) -> Any:
         """Value at a path; None where there is nothing."""

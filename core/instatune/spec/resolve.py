@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path as File
 
 import attrs
 
-from instatune.errors import CheckpointError, Problem, SpecError
+from instatune.errors import CheckpointError, Problem
 from instatune.plugin.manager import Plugins, discover
 from instatune.space import SearchSpace
-from instatune.spec import overrides as overriding
 from instatune.spec.assemble import assemble
 from instatune.spec.bits import bit_widths
 from instatune.spec.capabilities import misfits
 from instatune.spec.checkpoint import locate
 from instatune.spec.document import Document, Path
-from instatune.spec.faults import Refused
-from instatune.spec.loader import Source, open_source
-from instatune.spec.model import PluginsSection, Spec
+from instatune.spec.loader import Source
+from instatune.spec.model import Spec
+from instatune.spec.opening import broken_files, opened, opened_with_plugins
 from instatune.spec.outline import Outliner
 from instatune.spec.parts import Resolver
 from instatune.spec.places import Place, places
 from instatune.spec.plan import Part, Plan
-from instatune.spec.structure import spec_converter, structure
+from instatune.spec.structure import structure
 from instatune.spec.warm_start import troubles
 
 
@@ -45,15 +42,13 @@ def prepare(
         SpecError: With all problems.
         PluginError: A plugin is broken that the check cannot do without.
     """
-    document = overriding.apply(open_source(source), overrides)
-    section = plugins_section(document)
-    plugins = find(disable=section.disable, files=section.files)
+    document, plugins = opened_with_plugins(source, overrides, find)
     return plan(document, plugins), plugins
 
 
 def plan(source: Source, plugins: Plugins, overrides: Iterable[str] = ()) -> Plan:
     """Make the plan for a spec with given plugins; see :func:`prepare`."""
-    document = overriding.apply(open_source(source), overrides)
+    document = opened(source, overrides)
     spec, problems = structure(document)
     found = _Found.in_document(document, plugins)
     checkpoint, trouble = _checkpoint(document)
@@ -68,7 +63,7 @@ def plan(source: Source, plugins: Plugins, overrides: Iterable[str] = ()) -> Pla
         *_warm_start(document, spec, outline),
     ]
     if problems or spec is None or checkpoint is None:
-        raise SpecError(in_order(problems), document.source)
+        raise document.refusal(problems)
     return assemble(spec, found.parts, found.limits, checkpoint, outline)
 
 
@@ -140,25 +135,3 @@ def _warm_start(
         return
     for text in troubles(folder, spec.run_dir or f"runs/{spec.name}", outline):
         yield document.problem(("search", "warm_start"), text)
-
-
-def broken_files(document: Document, plugins: Plugins) -> Iterator[Problem]:
-    """Plugin files that the document asks for but that could not be loaded."""
-    for index, file in enumerate(plugins_section(document).files):
-        for broken in plugins.broken:
-            if broken.entry_point == str(File(file)):  # "./x.py" is spelled "x.py" there
-                yield document.problem(("plugins", "files", index), broken.reason)
-
-
-def plugins_section(document: Document) -> PluginsSection:
-    """The section ``plugins``, as far as it can be read: mistakes in it are told by ``plan``."""
-    written = document.data.get("plugins", {})
-    try:
-        return spec_converter().structure(written, PluginsSection)
-    except Refused:
-        return PluginsSection()
-
-
-def in_order(problems: list[Problem]) -> list[Problem]:
-    """By line; those without one come last, in the order of their discovery."""
-    return sorted(problems, key=lambda problem: problem.line or sys.maxsize)

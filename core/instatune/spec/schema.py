@@ -18,7 +18,7 @@ from instatune.spec.document import Path
 from instatune.spec.model import Component, Constraint, Spec
 from instatune.spec.places import LISTED, SINGLE
 from instatune.spec.schema_types import Schema, about, documented, of_class, of_field
-from instatune.spec.structure import VERSION
+from instatune.spec.structure import FORMAT
 
 _FULL_NAME = {"type": "string", "pattern": "^[a-z][a-z0-9_]*@."}  # name@distribution
 _KINDS: dict[Path, Kind] = {path: kind for kind, path in SINGLE}
@@ -30,7 +30,7 @@ def schema(plugins: Plugins) -> Schema:
     used: list[Kind] = [*_KINDS.values(), *_LISTS.values()]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"instatune spec, version {VERSION}",
+        "title": f"instatune spec, version {FORMAT.version}",
         **_section(Spec, (), plugins),
         "$defs": {kind: component_of(kind, plugins) for kind in used},
     }

@@ -8,34 +8,27 @@ from typing import Any
 import attrs
 import cattrs
 
-from instatune.errors import Problem, SpecError
+from instatune.errors import Problem
 from instatune.spec.classes import structure_class
 from instatune.spec.document import Document
 from instatune.spec.faults import Fault, Refused, describe, refuse
+from instatune.spec.formats import Format
 from instatune.spec.model import Component, Spec
 from instatune.spec.strict import strict_converter
 
-VERSION = 1
+FORMAT = Format(
+    key="spec",
+    version=1,
+    noun="spec",
+    other="compare",
+    advice="this is a comparison; run it with `instatune compare`",
+    structures=Spec,
+)
 
 
 def structure(document: Document) -> tuple[Spec | None, list[Problem]]:
-    """Structure a document.
-
-    Returns:
-        The spec, None if it is not usable, and all problems, those of reading included.
-
-    Raises:
-        SpecError: Of another version of the format: what it calls right is not known here.
-    """
-    version = _version_problem(document)
-    if version is not None:
-        raise SpecError([version], document.source)
-    problems = list(document.problems)
-    try:
-        return spec_converter().structure(document.data, Spec), problems
-    except Refused as refused:
-        problems += [document.problem(f.path, f.message, f.hints) for f in refused.faults]
-        return None, problems
+    """Structure a document; see :meth:`instatune.spec.formats.Format.structure`."""
+    return FORMAT.structure(document, spec_converter())
 
 
 def component(value: Any, _: Any = None) -> Component:
@@ -87,23 +80,3 @@ def spec_converter() -> cattrs.Converter:
 
     made.register_structure_hook(Spec, lambda value, _: structure_class(Spec, value, section))
     return made
-
-
-def _version_problem(document: Document) -> Problem | None:
-    version = document.data.get("spec")
-    if type(version) is int and version == VERSION:
-        return None
-    if "spec" not in document.data and "compare" in document.data:
-        message = "is missing: this is a comparison; run it with `instatune compare`"
-    elif "spec" not in document.data:
-        message = f"is missing; write 'spec: {VERSION}', the version of this format"
-    elif type(version) is not int:
-        message = f"expected the version of the format, got {describe(version)}; write {VERSION}"
-    elif version > VERSION:
-        message = (
-            f"this spec is of version {version}, this instatune reads version {VERSION}; "
-            "install a newer instatune"
-        )
-    else:
-        message = f"there is no version {version}; write {VERSION}"
-    return document.problem(("spec",), message)

@@ -10,21 +10,20 @@ from typing import cast
 
 import attrs
 
-from instatune.errors import Problem, SpecError
+from instatune.errors import Problem
 from instatune.plugin.entries import Kind, StrategyEntry
 from instatune.plugin.manager import Plugins, discover
-from instatune.spec import overrides as overriding
 from instatune.spec.comparison.model import ComparisonSpec, Contender
 from instatune.spec.comparison.plan import ComparisonPlan, Entrant
 from instatune.spec.comparison.structure import as_yaml, contender, structure
 from instatune.spec.document import Document, Path
 from instatune.spec.faults import Refused
-from instatune.spec.loader import Source, open_source
+from instatune.spec.loader import Source
 from instatune.spec.model import Component
+from instatune.spec.opening import broken_files, opened, opened_with_plugins
 from instatune.spec.parts import Resolver
 from instatune.spec.places import Place
 from instatune.spec.plan import Part
-from instatune.spec.resolve import broken_files, in_order, plugins_section
 from instatune.spec.spelling import plain
 from instatune.spec.structure import component
 
@@ -50,15 +49,13 @@ def prepare(
         SpecError: With all problems.
         PluginError: A plugin is broken that the check cannot do without.
     """
-    document = overriding.apply(open_source(source), overrides)
-    section = plugins_section(document)
-    plugins = find(disable=section.disable, files=section.files)
+    document, plugins = opened_with_plugins(source, overrides, find)
     return plan(document, plugins), plugins
 
 
 def plan(source: Source, plugins: Plugins, overrides: Iterable[str] = ()) -> ComparisonPlan:
     """Make the plan of a comparison with given plugins; see :func:`prepare`."""
-    document = overriding.apply(open_source(source), overrides)
+    document = opened(source, overrides)
     spec, problems = structure(document)
     parts = _Parts(document, plugins)
     benchmark = parts.one("benchmarks", ("benchmark",))
@@ -75,7 +72,7 @@ def plan(source: Source, plugins: Plugins, overrides: Iterable[str] = ()) -> Com
     ]
     known = [entrant for entrant in entrants if entrant is not None]
     if problems or spec is None or benchmark is None or len(known) < len(entrants):
-        raise SpecError(in_order(problems), document.source)
+        raise document.refusal(problems)
     full = _written_out(spec, benchmark, known, reporters)
     return ComparisonPlan(
         spec=full,

@@ -9,7 +9,7 @@ import attrs
 from instatune.plugin.entries import Kind
 from instatune.plugin.manager import Plugins
 from instatune.spec.comparison.model import ComparisonSpec, Contender
-from instatune.spec.comparison.structure import VERSION
+from instatune.spec.comparison.structure import FORMAT
 from instatune.spec.model import Constraint
 from instatune.spec.schema import component_of
 from instatune.spec.schema_types import Schema, documented, of_class
@@ -25,7 +25,7 @@ def schema(plugins: Plugins) -> Schema:
         made["properties"][name] = {**place, **documented(ComparisonSpec, fields[name])}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"instatune comparison, version {VERSION}",
+        "title": f"instatune comparison, version {FORMAT.version}",
         **made,
         "$defs": {
             **{kind: component_of(kind, plugins) for kind in _KINDS},

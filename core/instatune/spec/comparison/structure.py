@@ -8,37 +8,30 @@ from typing import Any
 import attrs
 import cattrs
 
-from instatune.errors import Problem, SpecError
+from instatune.errors import Problem
 from instatune.spec.classes import structure_class
 from instatune.spec.comparison.model import ComparisonSpec, Contender
 from instatune.spec.document import Document
 from instatune.spec.faults import Fault, Refused, describe
+from instatune.spec.formats import Format
 from instatune.spec.spelling import dump, plain
 from instatune.spec.structure import component, spec_converter
 
-VERSION = 1
+FORMAT = Format(
+    key="compare",
+    version=1,
+    noun="comparison",
+    other="spec",
+    advice="this is the spec of a run; run it with `instatune run`",
+    structures=ComparisonSpec,
+)
 BESIDE = ("label", "predictor")
 """Keys of a contender that are no settings of its strategy."""
 
 
 def structure(document: Document) -> tuple[ComparisonSpec | None, list[Problem]]:
-    """Structure a document.
-
-    Returns:
-        The comparison, None if it is not usable, and all problems, those of reading included.
-
-    Raises:
-        SpecError: Not a comparison, or one of another version of the format.
-    """
-    version = _version_problem(document)
-    if version is not None:
-        raise SpecError([version], document.source)
-    problems = list(document.problems)
-    try:
-        return _converter().structure(document.data, ComparisonSpec), problems
-    except Refused as refused:
-        problems += [document.problem(f.path, f.message, f.hints) for f in refused.faults]
-        return None, problems
+    """Structure a document; see :meth:`instatune.spec.formats.Format.structure`."""
+    return FORMAT.structure(document, _converter())
 
 
 def contender(value: Any, _: Any = None) -> Contender:
@@ -86,23 +79,3 @@ def _converter() -> cattrs.Converter:
         ComparisonSpec, lambda value, _: structure_class(ComparisonSpec, value, field)
     )
     return made
-
-
-def _version_problem(document: Document) -> Problem | None:
-    version = document.data.get("compare")
-    if type(version) is int and version == VERSION:
-        return None
-    if "compare" not in document.data and "spec" in document.data:
-        message = "is missing: this is the spec of a run; run it with `instatune run`"
-    elif "compare" not in document.data:
-        message = f"is missing; write 'compare: {VERSION}', the version of this format"
-    elif type(version) is not int:
-        message = f"expected the version of the format, got {describe(version)}; write {VERSION}"
-    elif version > VERSION:
-        message = (
-            f"this comparison is of version {version}, this instatune reads version {VERSION}; "
-            "install a newer instatune"
-        )
-    else:
-        message = f"there is no version {version}; write {VERSION}"
-    return document.problem(("compare",), message)
