@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +12,11 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from instatune.data_files import existing, format_of, lines, read_parquet
 from instatune.errors import DataError
 
 Format = Literal["auto", "csv", "tsv", "parquet"]
-_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet"}
+_SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet"}
 _SHOWN = 20  # names of columns that a message lists at most
 
 
@@ -90,28 +89,19 @@ def read_table(path: str, form: Format = "auto") -> Table:
     Raises:
         DataError: Missing, empty, damaged, or not what its name says.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        what = "is not a file" if file.exists() else "no such file"
-        raise DataError(f"{file}: {what} (seen from {Path.cwd()}); give the path of a table")
-    kind = _format(file) if form == "auto" else form
+    file = existing(path, "give the path of a table")
+    kind = form
+    if form == "auto":
+        kind = format_of(file, _SUFFIXES, "set 'format' to csv, tsv or parquet")
     table = _parquet(file) if kind == "parquet" else _delimited(file, kind)
     if not len(table):
         raise DataError(f"{file}: has no rows; give a table with a network in each row")
     return table
 
 
-def _format(file: Path) -> str:
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
-    if not suffixes or suffixes[-1] not in _SUFFIXES:
-        raise DataError(
-            f"{file}: its name does not tell its format; set 'format' to csv, tsv or parquet"
-        )
-    return _SUFFIXES[suffixes[-1]]
-
-
 def _delimited(file: Path, kind: str) -> Table:
-    reader = csv.reader(_lines(file), delimiter="\t" if kind == "tsv" else ",", strict=True)
+    delimiter = "\t" if kind == "tsv" else ","
+    reader = csv.reader((line for _, line in lines(file)), delimiter=delimiter, strict=True)
     heads: list[str] = []
     columns: list[list[str]] = []
     numbers: list[int] = []
@@ -154,45 +144,8 @@ def _heads(cells: Sequence[str], place: str) -> list[str]:
     return heads
 
 
-def _lines(file: Path) -> Iterator[str]:
-    """Lines of a file in UTF-8, gzipped or not."""
-    number = 0
-    try:
-        opener = gzip.open if file.suffix.lower() == ".gz" else open
-        with opener(file, "rb") as stream:
-            for number, raw in enumerate(stream, start=1):
-                yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{file}:{number}: byte 0x{error.object[error.start]:02x} is not UTF-8; save the file"
-            " in the encoding UTF-8"
-        ) from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            f"{file}: damaged after line {number} ({error}); copy or download it again"
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{file}: cannot be read ({error.strerror}); check the file and its permissions"
-        ) from error
-
-
 def _parquet(file: Path) -> Table:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise DataError(
-            f"{file}: Parquet files need the package pyarrow; pip install 'instatune[datasets]',"
-            " or convert the file to CSV"
-        ) from error
-    try:
-        arrow = parquet.read_table(file)
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(
-            f"{file}: not a readable Parquet file ({reason}); copy or download it again"
-        ) from error
+    arrow = read_parquet(file, "CSV")
     columns = {
         name: [_text(cell) for cell in arrow.column(name).to_pylist()]
         for name in arrow.column_names

@@ -66,7 +66,11 @@ def test_numbers_come_back_as_they_were_written(tmp_path_factory, values):
         ("a,a\n1,2\n", "t.csv", r"t\.csv:1: column 'a' occurs twice; give each its own name"),
         ("a,b\n1,2\n3\n", "t.csv", r"t\.csv:3: 1 cells, but there are 2 columns; give each row"),
         ('a,b\n1,"2\n', "t.csv", r"t\.csv:2: unexpected end of data; close each quote"),
-        (b"a,b\n1,\xff\n", "t.csv", r"t\.csv:2: byte 0xff is not UTF-8; save the file in"),
+        (
+            b"a,b\n1,\xff\n",
+            "t.csv",
+            r"t\.csv:2: byte 0xff at position 2 is not UTF-8; save",
+        ),
         ("a,b\n1,2\n", "t.xls", r"its name does not tell its format; set 'format' to csv, tsv"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9], "t.csv.gz", r"damaged after line \d"),
         (b"not an archive", "t.csv.gz", r"damaged after line 0 \(Not a gzipped file"),

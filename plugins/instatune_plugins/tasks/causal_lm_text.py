@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from instatune.data_files import lines
 from instatune.errors import DataError
 from instatune_plugins.tasks.docstrings import from_sources
-from instatune_plugins.tasks.files import lines
 from instatune_plugins.tasks.python_topics import topic_of
 
 BLOCK = 8

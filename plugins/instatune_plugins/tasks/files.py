@@ -7,15 +7,15 @@ right*.
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from instatune import data_files
+from instatune.data_files import format_of, lines, read_parquet
 from instatune.errors import DataError
 from instatune_plugins.tasks.table import Table
 
@@ -72,56 +72,13 @@ def existing(path: str, setting: str) -> Path:
     Raises:
         DataError: It is missing, or a folder.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        what = "is not a file" if file.exists() else "no such file"
-        raise DataError(
-            f"{file}: {what} (seen from {Path.cwd()}); say where it is with `--set {setting}=PATH`"
-        )
-    return file
+    return data_files.existing(path, f"say where it is with `--set {setting}=PATH`")
 
 
 def _format(file: Path, layout: Layout) -> Format:
     if layout.format != "auto":
         return layout.format
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
-    if not suffixes or suffixes[-1] not in SUFFIXES:
-        raise DataError(
-            f"{file}: its name does not tell its format; set `format` to csv, tsv, jsonl or parquet"
-        )
-    return SUFFIXES[suffixes[-1]]
-
-
-def lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Read a text file in UTF-8, gzipped or not, as line numbers from 1 and lines with their end.
-
-    Raises:
-        DataError: Bytes that are not UTF-8, a damaged or truncated archive, an unreadable file.
-    """
-    number = 0
-    try:
-        opener = gzip.open if file.suffix.lower() == ".gz" else open
-        with opener(file, "rb") as stream:
-            for number, raw in enumerate(stream, start=1):
-                yield number, _decoded(raw, file, number)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            f"{file}: damaged after line {number} ({error}); copy or download it again"
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{file}: cannot be read ({error.strerror}); check the file and its permissions"
-        ) from error
-
-
-def _decoded(raw: bytes, file: Path, number: int) -> str:
-    try:
-        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{file}:{number}: byte 0x{raw[error.start]:02x} at position {error.start} is not"
-            " UTF-8; save the file in the encoding UTF-8"
-        ) from error
+    return format_of(file, SUFFIXES, "set `format` to csv, tsv, jsonl or parquet")
 
 
 def _delimited(file: Path, kind: Literal["csv", "tsv"], layout: Layout) -> Table:
@@ -223,21 +180,7 @@ def _object(line: str, file: Path, number: int) -> dict[str, Any]:
 
 
 def _parquet(file: Path) -> Table:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise DataError(
-            f"{file}: Parquet files need the package pyarrow; pip install 'instatune[datasets]',"
-            " or convert the file to CSV or JSON lines"
-        ) from error
-    try:
-        arrow = parquet.read_table(file)
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(
-            f"{file}: not a readable Parquet file ({reason}); copy or download it again"
-        ) from error
+    arrow = read_parquet(file, "CSV or JSON lines")
     columns = {name: arrow.column(name).to_pylist() for name in arrow.column_names}
     return Table(source=str(file), columns=columns, names=_class_names(arrow.schema.metadata))
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import attrs
 
+from instatune.data_files import lines
 from instatune.errors import DataError
-from instatune_plugins.tasks.files import SUFFIXES, Layout, existing, lines, read_table
+from instatune_plugins.tasks.files import SUFFIXES, Layout, existing, read_table
 from instatune_plugins.tasks.table import Table
 from instatune_plugins.tasks.token_classification_config import TokenClassificationConfig
 

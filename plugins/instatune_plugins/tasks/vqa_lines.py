@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
+from instatune.data_files import lines
 from instatune.errors import DataError
-from instatune_plugins.tasks.files import lines
 
 LIKE = '{"image": "1.png", "question": "what is it?", "answer": "a cat"}'
 
