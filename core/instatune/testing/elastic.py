@@ -28,26 +28,23 @@ def genes(anatomy: Anatomy, choices: Callable[[Group | Stack], Iterable[int]] = 
             none, there is no gene.
     """
     depths = [
-        Gene(
-            name=f"depth of {stack.name}",
-            choices=tuple(sorted(set(choices(stack)))),
-            effect="depth",
-            targets=(stack.name,),
-        )
+        Gene(name=f"depth of {stack.name}", choices=found, effect="depth", targets=(stack.name,))
         for stack in anatomy.stacks
+        if (found := tuple(sorted(set(choices(stack)))))
     ]
     widths = [
         Gene(
             name=group.name,
-            choices=tuple(sorted(set(choices(group)))),
+            choices=found,
             effect="width",
             targets=(group.name,),
             stack=group.stack,
             layer=group.layer,
         )
         for group in anatomy.groups
+        if (found := tuple(sorted(set(choices(group)))))
     ]
-    return [gene for gene in (*depths, *widths) if gene.choices]
+    return [*depths, *widths]
 
 
 def three(space: SearchSpace) -> tuple[Architecture, ...]:
