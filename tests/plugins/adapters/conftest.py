@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -60,11 +61,20 @@ def seeded():
     return generator
 
 
-@pytest.fixture(scope="session")
-def narrowing():
-    """Checks of networks without neurons and of smaller hidden size: see ``narrowing.py``."""
-    place = Path(__file__).with_name("narrowing.py")
-    spec = importlib.util.spec_from_file_location("narrowing", place)
+def module_beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def narrowing():
+    """Checks of networks without neurons and of smaller hidden size: see ``narrowing.py``."""
+    return module_beside("narrowing")
+
+
+@pytest.fixture(scope="session")
+def exactness():
+    """Checks of networks of one adapter: see ``exactness.py``."""
+    return module_beside("exactness").Exactness

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from instatune.interfaces import Network
-from instatune.space import Gene, counting
-from instatune.supernet import permute
-from instatune.supernet.build import search_space
+from instatune.space import counting
 from instatune.supernet.calibration import statistics
-from instatune.supernet.subnet import load, save
-from instatune.supernet.supernet import Supernet
 from instatune_plugins.adapters.resnet import Resnet
 
 ARCHITECTURES, FEW = 50, 8  # of the main kinds of blocks, and of their variants
@@ -21,35 +15,14 @@ RELOADED = 3  # reading and writing files is the slow part
 KINDS = ("basic", "bottleneck", "deep_stem", "squeezed", "efficient", "cifar")
 
 
-def make_supernet(model) -> Supernet:
-    adapter = Resnet()
-    anatomy = adapter.describe(model)
-    genes = [
-        Gene(
-            name=f"depth.{stack.name}",
-            choices=tuple(range(1, stack.layers + 1)),
-            effect="depth",
-            targets=(stack.name,),
-        )
-        for stack in anatomy.stacks
-    ]
-    genes += [
-        Gene(
-            name=group.name,
-            choices=tuple(range(1, group.units + 1)),
-            effect="width",
-            targets=(group.name,),
-            stack=group.stack,
-            layer=group.layer,
-        )
-        for group in anatomy.groups
-    ]
-    return Supernet(model, anatomy, search_space(anatomy, genes), adapter.logits)
+@pytest.fixture(scope="session")
+def exact(exactness):
+    return exactness(adapter=Resnet(), name="resnet", relative=True)
 
 
 @pytest.fixture(params=KINDS)
-def net(request, resnets):
-    net = make_supernet(resnets.make(request.param))
+def net(request, exact, resnets):
+    net = exact.supernet(resnets.make(request.param))
     net.kind = request.param
     return net
 
@@ -64,54 +37,19 @@ def batches(net, resnets):
     return [resnets.images(net.kind, count=4, seed=seed) for seed in (5, 6)]
 
 
-def architectures(net):
-    count = ARCHITECTURES if net.kind in ("bottleneck", "cifar") else FEW
-    rows = net.space.sample(np.random.default_rng(0), count)
-    return [net.space.largest, net.space.smallest, *net.space.decode(rows)]
+def count(net):
+    return ARCHITECTURES if net.kind in ("bottleneck", "cifar") else FEW
 
 
-def network(net, model, architecture) -> Network:
-    return Network(
-        model=model,
-        architecture=architecture,
-        adapter=Resnet(),
-        adapter_name="resnet@instatune",
-        anatomy=net.anatomy,
-        kept_units=net.space.kept_units(architecture),
-        kept_layers=net.space.kept_layers(architecture),
-        processor=None,
-        labels=("a", "b", "c"),
-        facts={},
-    )
-
-
-def expect_equal(found, expected, what):
-    gap = (found - expected).abs().max() / expected.abs().max().clamp(min=1.0)
-    assert gap <= 1e-5, (what, float(gap))
+def test_slices_masks_copies_and_files_compute_the_same(exact, net, batch, tmp_path):
+    assert net.maskable
+    exact.check_forms(net, batch, tmp_path, count(net), RELOADED)
 
 
 @torch.no_grad()
-def test_slices_masks_copies_and_files_compute_the_same(net, batch, tmp_path):
-    for index, architecture in enumerate(architectures(net)):
-        with net.active(architecture):
-            expected = net.logits(batch)
-        with net.masked(architecture):
-            found = {"masked": net.logits(batch)}
-        small = net.extract(architecture)
-        found["extracted"] = net.forward(small, batch)
-        if index < RELOADED:
-            save(network(net, small, architecture), tmp_path / architecture.key)
-            found["reloaded"] = net.forward(load(tmp_path / architecture.key), batch)
-
-        assert expected.shape == (3, 3)
-        for form, logits in found.items():
-            expect_equal(logits, expected, (form, architecture.as_dict()))
-
-
-@torch.no_grad()
-def test_so_they_do_with_statistics_of_their_own(net, batch, batches, tmp_path):
+def test_so_they_do_with_statistics_of_their_own(exact, net, batch, batches, tmp_path):
     before = {name: buffer.clone() for name, buffer in net.model.named_buffers()}
-    for index, architecture in enumerate(architectures(net)[:20]):
+    for index, architecture in enumerate(exact.architectures(net, min(18, count(net)))):
         with net.active(architecture):
             shared = net.logits(batch)
             own = statistics(net.model, batches, net.forward)
@@ -120,51 +58,26 @@ def test_so_they_do_with_statistics_of_their_own(net, batch, batches, tmp_path):
         # Worked out with all units, the channels left out included.
         with net.masked(architecture), statistics(net.model, batches, net.forward).standing():
             found = {"masked": net.logits(batch)}
-        small = net.extract(architecture, own)
-        found["extracted"] = net.forward(small, batch)
+        small = exact.network(net, architecture, own)
+        found["extracted"] = net.forward(small.model, batch)
         if index < RELOADED:
-            save(network(net, small, architecture), tmp_path / architecture.key)
-            found["reloaded"] = net.forward(load(tmp_path / architecture.key), batch)
+            found["reloaded"] = net.forward(exact.reloaded(small, tmp_path), batch)
 
         for form, logits in found.items():
-            expect_equal(logits, expected, (form, architecture.as_dict()))
+            exact.equal(logits, expected, (form, architecture.as_dict()))
         assert not torch.allclose(shared, expected, atol=1e-3)
     for name, buffer in net.model.named_buffers():
         assert torch.equal(buffer, before[name]), name
 
 
-def test_counts_are_those_of_the_extracted_network(net, batch):
-    macs, parameters = counting.macs(net.anatomy), counting.parameters(net.anatomy)
-    one = {"pixel_values": batch["pixel_values"][:1]}
-    for architecture in architectures(net)[:8]:
-        small = net.extract(architecture)
-        kept = net.space.kept_units(architecture), net.space.kept_layers(architecture)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            net.forward(small, one)
-
-        assert parameters.at(*kept) == sum(p.numel() for p in small.parameters())
-        assert macs.at(*kept) == counter.get_total_flops() / 2
+def test_counts_are_those_of_the_extracted_network(exact, net, batch):
+    exact.check_counts(net, {"pixel_values": batch["pixel_values"][:1]}, count=6)
 
 
-def test_gradients_of_a_slice_are_those_of_the_extracted_network(net, batch):
-    architecture = architectures(net)[2]
-    small = net.extract(architecture).train()
-    net.model.train().zero_grad()
-    with net.active(architecture):
-        net.logits(batch).square().sum().backward()
-    net.forward(small, batch).square().sum().backward()
+def test_gradients_of_a_slice_are_those_of_the_extracted_network(exact, net, batch):
+    net.model.train()
 
-    full = dict(net.model.named_parameters())
-    kept = net.space.kept_layers(architecture)
-    for name, parameter in small.named_parameters():
-        stage, _, rest = name.partition(".")
-        if stage in kept:  # small ones are numbered from 0
-            place, _, rest = rest.partition(".")
-            name = f"{stage}.{kept[stage][int(place)]}.{rest}"
-        # What the slice does not hold must have no gradient, so that the norms are equal.
-        torch.testing.assert_close(
-            full[name].grad.norm(), parameter.grad.norm(), rtol=1e-3, atol=1e-4, msg=name
-        )
+    exact.check_gradients(net, batch, rtol=1e-3, atol=1e-4)
 
 
 def test_training_a_slice_updates_the_shared_statistics_of_its_channels(net, batch):
@@ -187,14 +100,8 @@ def test_training_a_slice_updates_the_shared_statistics_of_its_channels(net, bat
     assert after[tracked] == before[tracked] + 1
 
 
-@torch.no_grad()
-def test_permuting_units_preserves_the_function(net, batch):
-    expected = net.logits(batch)
-    order = {g.name: torch.arange(g.units - 1, -1, -1) for g in net.anatomy.groups}
-
-    permute.apply(net.model, net.anatomy, order)
-
-    expect_equal(net.logits(batch), expected, "permuted")
+def test_permuting_units_preserves_the_function(exact, net, batch):
+    exact.check_permuting(net, batch)
 
 
 def test_blocks_that_change_the_size_must_stay(resnets):
