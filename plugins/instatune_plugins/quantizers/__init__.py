@@ -26,7 +26,7 @@ class Int8Config:
             percentile``; as many lie above the lower end. Mean over the calibration batches.
         kernels: ``auto`` multiplies integers where the CPU does it fast and exactly, and computes
             with rounded floats elsewhere. ``fake``: rounded floats everywhere. Results are the same
-            but for the order of additions.
+            but for the order of additions. Networks that are saved in a folder compute so too.
     """
 
     range: Literal["minmax", "percentile"] = "minmax"

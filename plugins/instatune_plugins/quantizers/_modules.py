@@ -1,30 +1,32 @@
 """Modules that hold their weights in low precision, for networks that are saved and deployed.
 
-They are a reference: written with the operators by which quantized programs are known
+They are written with the operators by which quantized programs are known
 (``quantized_decomposed``), so that torch.export keeps them, the ONNX exporter turns them into
-QuantizeLinear and DequantizeLinear, and compilers replace them by products of integers. Run as they
-are, they round floats and multiply floats. Weights of 4 bits are packed, and taken apart each time
-that they are needed; of a look-up table these are only the rows that are looked up.
+QuantizeLinear and DequantizeLinear, and compilers replace them by products of integers. As written
+they round floats and multiply floats, and take weights of 4 bits apart each time that they are
+needed; of a look-up table these are only the rows that are looked up.
 
-``weight`` is there for code that asks a module for it, but as floats, not in the state dict: some
-models convert their inputs to the type of the first weight.
+Simply called on a CPU that can, they multiply integers with the kernels that the search simulates
+with: see :mod:`._eager`. From the first call on, these hold a second copy of the weight, which has
+8 bits also where the stored one has 4.
 """
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-import attrs
 import torch
-import torch.ao.quantization.fx._decomposed  # registers the operators
 from torch import Tensor, nn
 from torch.nn import functional
 
-from instatune_plugins.quantizers._grid import LAST, LEAST, MOST, Grid, floats_of, spread
+from instatune_plugins.quantizers import _onednn
+from instatune_plugins.quantizers._eager import Packed, can_be_packed, simply_called
+from instatune_plugins.quantizers._grid import LAST, Grid, spread
 from instatune_plugins.quantizers._kinds import bias_of
-from instatune_plugins.quantizers._lowered import Lowered
-from instatune_plugins.quantizers._nibbles import pack, unpack
+from instatune_plugins.quantizers._nibbles import unpack
+from instatune_plugins.quantizers._onednn import Forward
 from instatune_plugins.quantizers._precision import biased, factors, in_float32
+from instatune_plugins.quantizers._stored import Integers, Stored
 
 _GEOMETRY = (
     "in_channels",
@@ -39,67 +41,6 @@ _GEOMETRY = (
 )
 
 
-@attrs.frozen(eq=False)
-class Stored:
-    """A weight as it is saved.
-
-    Attributes:
-        tensor: ``int8 [outputs, ...]``, or ``uint8 [outputs, ceil(columns / 2)]`` of 4 bits.
-        scales: ``[outputs]`` or ``[outputs, groups]``.
-        bits: 4 or 8.
-        shape: Of the weight.
-    """
-
-    tensor: Tensor
-    scales: Tensor
-    bits: int
-    shape: torch.Size
-
-    @classmethod
-    def of(cls, low: Lowered) -> Stored:
-        """Pack what can be."""
-        integers = low.integers
-        tensor = pack(integers.flatten(1)) if low.bits == 4 else integers
-        return cls(tensor, low.scales, low.bits, integers.shape)
-
-
-class Integers(nn.Module):
-    """A weight ``[outputs, ...]`` of signed integers, with one scale for each output or group."""
-
-    weight_int4: Tensor
-    weight_int8: Tensor
-    weight_scale: Tensor
-    weight_zero_point: Tensor
-
-    def __init__(self, weight: Stored) -> None:
-        super().__init__()
-        self.bits, self.shape = weight.bits, weight.shape
-        self.register_buffer(f"weight_int{weight.bits}", weight.tensor)
-        self.register_buffer("weight_scale", weight.scales)
-        # Always 0, so it is in no file; compilers look for it.
-        zeros = torch.zeros_like(weight.scales, dtype=torch.int64)
-        self.register_buffer("weight_zero_point", zeros, persistent=False)
-
-    @property
-    def integers(self) -> Tensor:
-        """The weight as ``int8``, not packed."""
-        if self.bits == 8:
-            return self.weight_int8
-        flat = unpack(self.weight_int4, self.shape[1:].numel())
-        return flat.view(self.shape).to(torch.int8)
-
-    @property
-    def weight(self) -> Tensor:
-        """The weight as floats."""
-        if self.weight_scale.dim() > 1:
-            return floats_of(self.integers, self.weight_scale)
-        floats: Tensor = torch.ops.quantized_decomposed.dequantize_per_channel(
-            *(self.integers, self.weight_scale, self.weight_zero_point, 0),
-            *(LEAST, MOST, torch.int8),
-        )
-        return floats
-
-
 class _Product(Integers):
     """An integer weight to multiply with rounded inputs.
 
@@ -109,15 +50,22 @@ class _Product(Integers):
 
     input_scale: Tensor
     input_zero_point: Tensor
+    _packed: Packed | None = None
 
-    def __init__(self, weight: Stored, bias: Tensor | None, grid: Grid) -> None:
+    def __init__(self, weight: Stored, bias: Tensor | None, grid: Grid, fake: bool) -> None:
         super().__init__(weight)
         device = weight.tensor.device
         self.bias = _frozen(bias)
         self.register_buffer("input_scale", torch.tensor(grid.scale, device=device))
         zero_point = torch.tensor(grid.zero_point, dtype=torch.int32, device=device)
         self.register_buffer("input_zero_point", zero_point)
-        self.grid = grid
+        self.grid, self.fake = grid, fake
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Multiply what is left after rounding."""
+        with in_float32(input):
+            kernel = self._kernel(input)
+            return self._written(input) if kernel is None else kernel(input.detach().float())
 
     def rounded(self, x: Tensor) -> Tensor:
         """The input on its grid, as floats."""
@@ -131,31 +79,70 @@ class _Product(Integers):
         if not self.input_scale.is_meta:
             self.grid = Grid(self.input_scale.item(), int(self.input_zero_point.item()))
 
+    def _apply(self, *arguments: Any, **options: Any) -> _Product:
+        self._packed = None  # of no use on another device
+        super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
+        return self
+
+    def _kernel(self, x: Tensor) -> Forward | None:
+        """What gives the same numbers sooner; None if there is no such thing for this call."""
+        sources = (self.stored, self.weight_scale, self.bias, self.grid)
+        if self.fake or not (simply_called(x, sources) and self._takes(x)):
+            return None
+        packed = self._packed
+        if packed is None or not packed.stands_for(sources):
+            packed = Packed.of(self._pack, sources) if can_be_packed(sources) else None
+            self._packed = packed
+        return None if packed is None else packed.run
+
+    def _written(self, x: Tensor) -> Tensor:
+        """The product of floats, by the operators that exporters know."""
+        raise NotImplementedError
+
+    def _takes(self, x: Tensor) -> bool:
+        """Whether the kernel does; what the module cannot multiply is left to torch to refuse."""
+        raise NotImplementedError
+
+    def _pack(self) -> Forward:
+        """The kernel for the weight as it is now."""
+        raise NotImplementedError
+
 
 class QuantizedLinear(_Product):
     """``x [..., inputs]`` to ``[..., outputs]``, float32."""
 
-    def __init__(self, weight: Stored, bias: Tensor | None, grid: Grid) -> None:
-        super().__init__(weight, bias, grid)
+    def __init__(
+        self, weight: Stored, bias: Tensor | None, grid: Grid, *, fake: bool = False
+    ) -> None:
+        super().__init__(weight, bias, grid, fake)
         self.out_features, self.in_features = weight.shape
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Multiply what is left after rounding."""
-        with in_float32(input):
-            return functional.linear(self.rounded(input), self.weight, self.bias)
+    def _written(self, x: Tensor) -> Tensor:
+        return functional.linear(self.rounded(x), self.weight, self.bias)
+
+    def _takes(self, x: Tensor) -> bool:
+        return x.dim() > 0 and x.shape[-1] == self.in_features
+
+    def _pack(self) -> Forward:
+        return _onednn.linear(self.integers, self.weight_scale, self.bias, self.grid)
 
 
 class QuantizedConv2d(_Product):
     """``x [..., channels, height, width]`` to the same, float32."""
 
-    def __init__(self, like: nn.Conv2d, weight: Stored, grid: Grid) -> None:
-        super().__init__(weight, bias_of(like), grid)
+    def __init__(self, like: nn.Conv2d, weight: Stored, grid: Grid, *, fake: bool = False) -> None:
+        super().__init__(weight, bias_of(like), grid, fake)
         _take_geometry(self, like)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Convolve what is left after rounding."""
-        with in_float32(input):
-            return _convolved(self, self.rounded(input), self.weight, self.bias)
+    def _written(self, x: Tensor) -> Tensor:
+        return _convolved(self, self.rounded(x), self.weight, self.bias)
+
+    def _takes(self, x: Tensor) -> bool:
+        return _onednn.takes(self) and _onednn.covers(cast("nn.Conv2d", self), x)
+
+    def _pack(self) -> Forward:
+        conv = cast("nn.Conv2d", self)
+        return _onednn.convolution(conv, self.integers, self.weight_scale, self.bias, self.grid)
 
 
 class QuantizedEmbedding(Integers):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,11 @@ _PLAIN: tuple[Any, ...] = (1.0, 0, torch.float32, "none", [], "")
 @cache
 def works() -> bool:
     """Whether products of extreme integers come out exactly on this machine."""
-    integers = torch.tensor([[127], [-128]], dtype=torch.int8).expand(2, 64).contiguous()
-    scales, grid, x = torch.tensor([0.5, 1.0]), Grid(1.0, 3), torch.full((2, 64), 250.0)
+    plain: Any = {"device": "cpu", "dtype": torch.float32}  # whatever the defaults are
+    extremes = torch.tensor([[127], [-128]], **plain).to(torch.int8)
+    integers = extremes.expand(2, 64).contiguous()
+    scales, grid = torch.tensor([0.5, 1.0], **plain), Grid(1.0, 3)
+    x = torch.full((2, 64), 250.0, **plain)
     try:
         found = linear(integers, scales, None, grid)(x)
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
@@ -36,8 +39,9 @@ def works() -> bool:
 
 def linear(integers: Tensor, scales: Tensor, bias: Tensor | None, grid: Grid) -> Forward:
     """A linear layer with weight ``integers [outputs, inputs]``, int8."""
-    packed = torch.ops.onednn.qlinear_prepack(integers, None)
-    zeros = torch.zeros(len(scales), dtype=torch.int64)
+    # Other layouts are packed in a wrong order.
+    packed = torch.ops.onednn.qlinear_prepack(integers.contiguous(), None)
+    zeros = torch.zeros_like(scales, dtype=torch.int64)
 
     def forward(x: Tensor) -> Tensor:
         rows = grid.integers(x).reshape(-1, x.shape[-1]).contiguous()
@@ -54,6 +58,15 @@ def takes(module: nn.Module) -> bool:
     return getattr(module, "padding_mode", "") == "zeros" and not isinstance(module.padding, str)
 
 
+def covers(module: nn.Conv2d, x: Tensor) -> bool:
+    """Whether ``x`` are pictures that a convolution fits into; the kernel itself does not ask."""
+    if x.dim() not in (3, 4) or x.shape[-3] != module.in_channels:
+        return False
+    paddings = cast("tuple[int, ...]", module.padding)
+    extents = zip(x.shape[-2:], paddings, module.dilation, module.kernel_size, strict=True)
+    return all(size + 2 * pad > step * (width - 1) for size, pad, step, width in extents)
+
+
 def convolution(
     module: nn.Conv2d, integers: Tensor, scales: Tensor, bias: Tensor | None, grid: Grid
 ) -> Forward:
@@ -61,7 +74,7 @@ def convolution(
     shape = (module.stride, module.padding, module.dilation, module.groups)
     affine = (grid.scale, grid.zero_point)
     packed = torch.ops.onednn.qconv_prepack(integers, scales, *affine, *shape, None)
-    zeros = torch.zeros(len(scales), dtype=torch.int64)
+    zeros = torch.zeros_like(scales, dtype=torch.int64)
 
     def forward(x: Tensor) -> Tensor:
         images = grid.integers(x if x.dim() == 4 else x[None])

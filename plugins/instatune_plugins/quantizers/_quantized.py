@@ -20,10 +20,10 @@ from instatune_plugins.quantizers._modules import (
     QuantizedConv2d,
     QuantizedEmbedding,
     QuantizedLinear,
-    Stored,
 )
 from instatune_plugins.quantizers._narrow import SHARES
 from instatune_plugins.quantizers._policy import Place
+from instatune_plugins.quantizers._stored import Stored
 
 Weights: TypeAlias = "dict[tuple[int, int], Tensor | Stored]"
 """Low-precision tensors by the id of the weight and bits: tied modules share them."""
@@ -31,10 +31,13 @@ Weights: TypeAlias = "dict[tuple[int, int], Tensor | Stored]"
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def rebuilt(model: nn.Module, places: Iterable[Place]) -> nn.Module:
-    """Copy a model and put quantized modules into the places."""
+def rebuilt(model: nn.Module, places: Iterable[Place], *, fake: bool) -> nn.Module:
+    """Copy a model and put quantized modules into the places.
+
+    ``fake``: that never compute with kernels for integers.
+    """
     weights: Weights = {}
-    new = {id(place.module): _made(place, weights) for place in places}
+    new = {id(place.module): _made(place, weights, fake) for place in places}
     if id(model) in new:
         return new[id(model)]
     copy = detached_copy(model)
@@ -44,12 +47,12 @@ def rebuilt(model: nn.Module, places: Iterable[Place]) -> nn.Module:
     return copy
 
 
-def _made(place: Place, weights: Weights) -> nn.Module:
+def _made(place: Place, weights: Weights, fake: bool) -> nn.Module:
     key = (id(raw_weight(place.module)), place.bits)
     if key not in weights:
         weights[key] = _stored(place)
     low = weights[key]
-    made = _brief(place, low) if isinstance(low, Tensor) else _quantized(place, low)
+    made = _brief(place, low) if isinstance(low, Tensor) else _quantized(place, low, fake)
     return made.train(place.module.training)
 
 
@@ -71,12 +74,12 @@ def _brief(place: Place, weight: Tensor) -> nn.Module:
     return BriefLinear(weight, bias_of(module))
 
 
-def _quantized(place: Place, weight: Stored) -> nn.Module:
+def _quantized(place: Place, weight: Stored, fake: bool) -> nn.Module:
     module = place.module
     if isinstance(module, nn.Embedding):
         kind = PackedEmbedding if place.bits == 4 else QuantizedEmbedding
         return kind(weight, module.padding_idx)
     grid = Grid.over(*(place.span or (0.0, 0.0)))
     if isinstance(module, nn.Conv2d):
-        return QuantizedConv2d(module, weight, grid)
-    return QuantizedLinear(weight, bias_of(module), grid)
+        return QuantizedConv2d(module, weight, grid, fake=fake)
+    return QuantizedLinear(weight, bias_of(module), grid, fake=fake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from instatune.supernet.build import search_space
 from instatune.supernet.subnet import load
 from instatune.supernet.supernet import Supernet
 from instatune_plugins.adapters.bert import Bert
+from instatune_plugins.quantizers._onednn import works
 
 
 @pytest.fixture
@@ -57,3 +59,22 @@ def test_what_it_writes_is_loadable_as_its_entry_says(network, tmp_path):
     model: nn.Module = load(tmp_path)
     ids = torch.tensor([[1, 2, 3]])
     torch.testing.assert_close(model(ids).logits, network.model(ids).logits)
+
+
+@pytest.mark.skipif(not works(), reason="no exact products of bytes here")
+@pytest.mark.parametrize("kernels", ["auto", "fake"])
+def test_a_loaded_network_multiplies_bytes_if_the_search_did(networks, tmp_path, kernels):
+    whole, batches = networks.make("bert")
+    settings = {"quantizer_settings": {"kernels": kernels}}
+    small = attrs.evolve(networks.quantized(whole, batches), **settings)
+    load_target(discover()["exporters"].find("folder@instatune"), Exporter)().export(
+        small, tmp_path
+    )
+    model = load(tmp_path)
+
+    with torch.inference_mode():
+        found, wanted = (small.adapter.logits(m, batches(3, 5, 0)) for m in (model, small.deployed))
+
+    torch.testing.assert_close(found, wanted)
+    linear = model.get_submodule(next(n for n in small.policy if "embed" not in n))
+    assert (linear._packed is None) == (kernels == "fake")

@@ -55,7 +55,8 @@ def test_the_floats_of_a_module_can_still_be_asked_for(models):
 @pytest.mark.parametrize("assign", [False, True])
 def test_a_frame_takes_the_ranges_from_the_file_too(models, assign):
     small, _, batch = quantized(models, 8)
-    frame = models.int8().frame(models.filled(models.Mixed(), 5), dict.fromkeys(models.NAMES, 8))
+    quantizer = models.int8(kernels="fake")
+    frame = quantizer.frame(models.filled(models.Mixed(), 5), dict.fromkeys(models.NAMES, 8))
     assert frame.up.grid != small.up.grid
 
     frame.load_state_dict(small.state_dict(), assign=assign)
