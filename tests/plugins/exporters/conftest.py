@@ -26,9 +26,9 @@ def drawn(size, low, high, seed=0):
 
 
 def tokens(examples, length, words, seed=0):
-    """Some examples are padded on the right."""
+    """Some examples are padded on the right; none is nothing but padding."""
     mask = torch.ones(examples, length, dtype=torch.int64)
-    mask[1::2, -(length // 3 or 1) :] = 0
+    mask[1::2, max(1, length - (length // 3 or 1)) :] = 0
     return {"input_ids": drawn((examples, length), 3, words, seed) * mask, "attention_mask": mask}
 
 
@@ -40,7 +40,7 @@ def images(examples, size, seed=0):
 def bert():
     from transformers import BertConfig, BertForSequenceClassification
 
-    sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4}
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4}
     config = BertConfig(
         vocab_size=40, intermediate_size=24, max_position_embeddings=32, num_labels=3, **sizes
     )
@@ -66,7 +66,7 @@ def llama():
 def vit():
     import timm
 
-    sizes = {"img_size": 16, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 4}
+    sizes = {"img_size": 16, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 4}
     model = timm.create_model("vit_tiny_patch16_224", num_classes=3, **sizes)
     return model, lambda n, t, s: images(n, 16, s)
 

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+from functools import cache
+from unittest import mock
+
 import pytest
 import torch
 
 from instatune.interfaces import Exporter
 from instatune.plugin.manager import discover
 from instatune.plugin.registry import load_target
+from instatune_plugins.exporters import _onnx
 
 SHAPES = ((2, 7), (5, 12), (1, 3), (3, 1))
 FAMILIES = ("bert", "llama", "vit", "resnet", "beit3")
+
+
+@pytest.fixture(scope="module")
+def make(networks):
+    """Makes a network and its batches, in full precision if no bits are given; once each."""
+
+    @cache
+    def made(family, bits=()):
+        if not bits:
+            return networks.make(family)
+        network, batches = made(family)
+        return networks.quantized(network, batches, bits), batches
+
+    return made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _converted_once(make):
+    """ONNX Runtime and OpenVINO are given the same graph; making it is the slow part."""
+    convert, graphs = _onnx.convert, {}
+
+    def converted(network, model, exporter):
+        if id(model) not in graphs:  # `make` keeps all models alive
+            graphs[id(model)] = convert(network, model, exporter)
+        return graphs[id(model)].clone()
+
+    with mock.patch.object(_onnx, "convert", converted):
+        yield
 
 
 def exporter(name):
@@ -26,6 +58,7 @@ def check(name, network, batches, folder, tolerance):
         batch = batches(*shape, seed)
         with torch.inference_mode():
             wanted = network.adapter.logits(network.deployed, batch)
+        assert shape[0] == 1 or wanted.std(0).max() > 1e-3, "it answers all examples alike"
         gap = float((runner(batch) - wanted).abs().max() / wanted.abs().max())
         assert gap <= tolerance, shape
 
@@ -33,8 +66,8 @@ def check(name, network, batches, folder, tolerance):
 @pytest.mark.parametrize(
     "family", ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES[1:])]
 )
-def test_all_families_can_be_traced(networks, tmp_path, family):
-    network, batches = networks.make(family)
+def test_all_families_can_be_traced(make, tmp_path, family):
+    network, batches = make(family)
 
     check("torch_export", network, batches, tmp_path, 1e-5)
 
@@ -42,27 +75,28 @@ def test_all_families_can_be_traced(networks, tmp_path, family):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_full_precision(networks, tmp_path, family, name):
-    network, batches = networks.make(family)
+def test_full_precision(make, tmp_path, family, name):
+    network, batches = make(family)
 
     check(name, network, batches, tmp_path, 1e-5)
 
 
 # 16 bits are more exact in ONNX: inputs are not rounded there.
 @pytest.mark.slow
-@pytest.mark.parametrize(("bits", "tolerance"), [((8,), 0.01), ((8, 16, 32), 0.05)])
 @pytest.mark.parametrize(
     ("family", "name"),
     [
-        *((family, name) for family in FAMILIES for name in ("torch_export", "onnx_int8")),
-        ("bert", "openvino"),  # reads the same graph as ONNX Runtime
-        ("resnet", "openvino"),
+        (family, name)
+        for family in FAMILIES
+        for name in ("torch_export", "onnx_int8", "openvino")
+        if name != "openvino" or family in ("bert", "resnet")  # it is given the same graph
     ],
 )
-def test_fewer_bits(networks, tmp_path, family, name, bits, tolerance):
-    network, batches = networks.make(family)
+@pytest.mark.parametrize(("bits", "tolerance"), [((8,), 0.01), ((8, 16, 32), 0.05)])
+def test_fewer_bits(make, tmp_path, bits, tolerance, family, name):
+    network, batches = make(family, bits)
 
-    check(name, networks.quantized(network, batches, bits), batches, tmp_path, tolerance)
+    check(name, network, batches, tmp_path, tolerance)
 
 
 def test_every_family_is_here(networks):

@@ -48,6 +48,15 @@ def program_file(made, tmp_path_factory):
     return TorchExport().export(made[1], tmp_path_factory.mktemp("program"))[0]
 
 
+@pytest.fixture(scope="module")
+def openvino_folders(made, tmp_path_factory):
+    """The network, and the one with integers, for OpenVINO."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("full", "integers")]
+    for network, folder in zip(made, folders, strict=False):
+        Openvino().export(network, folder)
+    return folders
+
+
 def gaps(network, batches, runner):
     """Largest differences from the network over batches of several shapes."""
     found = []
@@ -341,28 +350,22 @@ def test_runtimes_quantize_what_the_policy_names(made, tmp_path, method):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["f32", "bf16"])
-def test_openvino_answers_as_the_network(made, tmp_path, precision):
-    whole, network, batches = made
+def test_openvino_answers_as_the_network(made, openvino_folders, precision):
+    *sources, batches = made
     exporter = Openvino(OpenvinoConfig(precision=precision))
 
-    for source, folder in ((whole, tmp_path / "full"), (network, tmp_path / "integers")):
-        folder.mkdir()
-        exporter.export(source, folder)
+    for source, folder in zip(sources, openvino_folders, strict=True):
         found = gaps(source, batches, exporter.runner(folder, 1))
 
         assert max(found) < (1e-2 if precision == "f32" else 0.3)
 
 
 @pytest.mark.slow
-def test_openvino_stores_weights_in_16_bits_if_told(made, tmp_path):
-    sizes = {}
-    for fp16 in (False, True):
-        folder = tmp_path / str(fp16)
-        folder.mkdir()
-        Openvino(OpenvinoConfig(fp16=fp16)).export(made[0], folder)
-        sizes[fp16] = (folder / "model.bin").stat().st_size
+def test_openvino_stores_weights_in_16_bits_if_told(made, openvino_folders, tmp_path):
+    Openvino(OpenvinoConfig(fp16=True)).export(made[0], tmp_path)
 
-    assert sizes[True] < 0.7 * sizes[False]
+    whole, half = (f / "model.bin" for f in (openvino_folders[0], tmp_path))
+    assert half.stat().st_size < 0.7 * whole.stat().st_size
 
 
 @pytest.mark.slow
