@@ -32,7 +32,9 @@ class TorchExportConfig:
 
     Attributes:
         compile: Whether the file is compiled before it is measured, as its user would; needs a
-            compiler of C++, and a minute for each network. The file is the same.
+            compiler of C++, and a minute for each network. The file is the same. Quantized networks
+            then multiply bytes if torchao is installed (the extra ``quantization`` brings it), and
+            rounded floats if not.
     """
 
     compile: bool = False

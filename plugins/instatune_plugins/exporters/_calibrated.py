@@ -5,9 +5,6 @@ Its scales are its own: of each batch as it comes (dynamic), or of calibration b
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +21,7 @@ from instatune.errors import DataError
 from instatune.interfaces import Network
 from instatune_plugins.exporters import _onnx
 from instatune_plugins.exporters._metadata import metadata
+from instatune_plugins.exporters._quiet import quiet
 from instatune_plugins.exporters._runtime import arrays
 from instatune_plugins.exporters._tracing import refused, title
 
@@ -47,7 +45,8 @@ def write(network: Network, method: Literal["dynamic", "static"], path: Path) ->
     # The quantizer turns weights, and stumbles over the shapes that they had before.
     del plain.graph.value_info[:]
     try:
-        with _silence():
+        # It advises a preparation that the exported graph does not need.
+        with quiet():
             _quantize(plain, path, method, kept, network)
     except Exception as error:  # of whatever ONNX Runtime raises
         raise refused(network, "onnx_int8", "quantized by ONNX Runtime", error) from error
@@ -104,14 +103,3 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._feeds, None)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the quantizer from advising a preparation that the exported graph does not need."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

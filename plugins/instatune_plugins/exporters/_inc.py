@@ -6,9 +6,7 @@ run through it, and rounding takes the place of the observers. A policy decides 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import cast
 
 import torch
@@ -18,6 +16,7 @@ from torch.export import ExportedProgram
 from instatune.errors import DataError, PluginError
 from instatune.interfaces import Network
 from instatune.supernet.surgery import detached_copy
+from instatune_plugins.exporters._quiet import quiet
 from instatune_plugins.exporters._runtime import inputs
 from instatune_plugins.exporters._tracing import dynamic, refused, title, trace
 
@@ -64,17 +63,6 @@ def quantized_program(network: Network, quantized: nn.Module) -> ExportedProgram
         raise refused(network, NAME, "quantized by Neural Compressor", error) from error
     _refuse_left(network, chosen, converted)
     return again
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Neural Compressor and torchao from telling each of their steps."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _check(network: Network) -> None:

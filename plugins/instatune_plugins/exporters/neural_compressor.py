@@ -21,21 +21,16 @@ compiled. In a program without instatune::
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import torch
-import torch._inductor.config
-from torch import Tensor, nn
 
 from instatune.interfaces import Exporter, Network, Runner
 from instatune_plugins.exporters import NeuralCompressorConfig
 from instatune_plugins.exporters._checks import quantized_only
+from instatune_plugins.exporters._compiling import compiled
 from instatune_plugins.exporters._files import needed, present, staged
-from instatune_plugins.exporters._inc import NAME, quantized_program, quiet
+from instatune_plugins.exporters._inc import NAME, quantized_program
 from instatune_plugins.exporters._metadata import metadata
 from instatune_plugins.exporters._program import program_runner
 
@@ -78,31 +73,3 @@ class NeuralCompressor(Exporter):
         """
         faster = compiled if self.config.compile else None
         return program_runner(needed(directory, FILE), threads, faster)
-
-
-def compiled(module: nn.Module) -> Callable[..., Tensor]:
-    """Compile a quantized graph so that it multiplies bytes; done when it first runs."""
-    with quiet():
-        # Tells the compiler which kernels there are.
-        import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer  # noqa: F401
-    fast = torch.compile(module, dynamic=True)
-    seen: set[tuple[torch.Size, ...]] = set()
-
-    def call(*tensors: Tensor) -> Tensor:
-        shapes = tuple(tensor.shape for tensor in tensors)
-        if shapes in seen:  # To set the compiler up takes longer than to run a small network.
-            return cast("Tensor", fast(*tensors))
-        with _freezing():
-            found = cast("Tensor", fast(*tensors))
-        seen.add(shapes)
-        return found
-
-    return call
-
-
-@contextmanager
-def _freezing() -> Iterator[None]:
-    """Let weights be constants to the compiler, which packs them for its kernels."""
-    with torch._inductor.config.patch(freezing=True), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of how torch copies its own tensors.
-        yield

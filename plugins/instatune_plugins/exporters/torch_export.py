@@ -6,9 +6,20 @@ In a program without instatune::
     logits = program.module()(input_ids, attention_mask)
 
 ``torch.compile(program.module())`` makes it fast, and
-``torch._inductor.aoti_compile_and_package(program)`` a library for C++. Not compiled, a quantized
-graph is slower than one in full precision: it rounds to integers, and multiplies float32. For one
-with integers ``import torch.ao.quantization.fx._decomposed`` comes before ``load``.
+``torch._inductor.aoti_compile_and_package(program)`` a library for C++.
+
+Not compiled, a quantized graph is slower than one in full precision: it rounds to integers, and
+multiplies float32. So it does compiled, unless the compiler is told of kernels for bytes and may
+take weights for constants. torchao (of the extra ``quantization``) knows them::
+
+    import torch.ao.quantization.fx._decomposed  # the operators, wherever there are integers
+    import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer  # the kernels for bytes
+
+    torch._inductor.config.freezing = True
+    program = torch.export.load("model.pt2")
+    model = torch.compile(program.module(), dynamic=True)
+    with torch.no_grad():
+        logits = model(input_ids, attention_mask)
 
 The file holds raw tensors and JSON. ``torch.export.load`` trusts it, however: a file of unknown
 origin could hold tensors that are to be unpickled. :meth:`TorchExport.runner` refuses those.
@@ -16,13 +27,13 @@ origin could hold tensors that are to be unpickled. :meth:`TorchExport.runner` r
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import torch
 
 from instatune.interfaces import Exporter, Network, Runner
 from instatune_plugins.exporters import TorchExportConfig
+from instatune_plugins.exporters._compiling import compiled
 from instatune_plugins.exporters._files import needed, present, staged
 from instatune_plugins.exporters._metadata import metadata
 from instatune_plugins.exporters._program import program_runner
@@ -63,5 +74,5 @@ class TorchExport(Exporter):
         Raises:
             CheckpointError: It is missing or damaged, or holds a pickle.
         """
-        faster = partial(torch.compile, dynamic=True) if self.config.compile else None
+        faster = compiled if self.config.compile else None
         return program_runner(needed(directory, FILE), threads, faster)
