@@ -11,6 +11,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers quantized operators
 from torch.export import ExportedProgram
 
 from instatune.errors import DataError, PluginError

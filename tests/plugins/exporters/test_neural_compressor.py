@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import attrs
@@ -239,6 +241,12 @@ def test_a_calibration_that_fails_is_named(made, tmp_path):
 
     with pytest.raises(PluginError, match=r"\(tiny sub-network\) cannot be quantized by Neural C"):
         NeuralCompressor().export(odd, tmp_path)
+
+
+def test_it_can_be_the_first_thing_that_is_imported():
+    code = "import instatune_plugins.exporters.neural_compressor"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_missing_file_is_named(tmp_path):
