@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from instatune.errors import DataError, SearchError, SpaceError
 from instatune.interfaces import Measurement
 from instatune.metrics.timing import Timing, time_interleaved
-from instatune.testing import contracts, tiny
+from instatune.testing import contracts, fakes, tiny
 from instatune_plugins.objectives import latency
 from instatune_plugins.objectives.latency import Latency, against
 from instatune_plugins.objectives.latency_config import LatencyConfig
 
-LARGEST, SMALLEST = tiny.fakes.space().largest, tiny.fakes.space().smallest
+LARGEST, SMALLEST = fakes.space().largest, fakes.space().smallest
 
 
 class Weather:
@@ -64,7 +64,7 @@ def measured(objective, architectures, on):
 
 
 def by_depth(*depths):
-    return [tiny.fakes.space().architecture({"depth": depth}) for depth in depths]
+    return [fakes.space().architecture({"depth": depth}) for depth in depths]
 
 
 class TestContract(contracts.ObjectiveContract):
@@ -227,10 +227,10 @@ class TestSettings:
 
 
 def test_a_large_network_takes_longer_than_a_small_one_by_a_real_clock():
-    sizes = tiny.TinySizes(layers=3, hidden=16, heads=4, head=4, ffn=2048)
+    sizes = fakes.TinySizes(layers=3, hidden=16, heads=4, head=4, ffn=2048)
     from instatune.supernet.supernet import Supernet
 
-    space, anatomy = tiny.fakes.space(sizes), tiny.fakes.anatomy(sizes)
+    space, anatomy = fakes.space(sizes), fakes.anatomy(sizes)
     supernet = Supernet(tiny.model(sizes), anatomy, space, tiny.TinyAdapter().logits)
     config = LatencyConfig(batch=32, tokens=64, repeats=9)
 
