@@ -1,9 +1,9 @@
-"""Batch normalisation folded into the convolution before it, in an ONNX graph.
+"""Batch normalisation folded into the convolution of integers before it, in an ONNX graph.
 
 After training it multiplies each channel by a number and adds another (Ioffe and Szegedy, "Batch
-Normalization", ICML 2015, arXiv 1502.03167). The convolution can do both. Of a convolution with
-integer weights it is the scales that are multiplied: the integers stay, so its rounding does too.
-Only what is folded comes to the kernels for bytes of ONNX Runtime.
+Normalization", ICML 2015, arXiv 1502.03167). The convolution can do both: the scales of its weight
+are multiplied, the integers stay, so its rounding does too. Only what is folded comes to the
+kernels for bytes of ONNX Runtime. Behind weights of floats torch's exporter folds by itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Change:
 
 
 def fold_norms(graph: ir.Graph) -> None:
-    """Fold all batch normalisations that follow a convolution of their own.
+    """Fold all batch normalisations that follow a convolution of integers of their own.
 
     One stays where its channels are almost switched off, so that the scale of their weights would
     be too small beside their bias.
@@ -42,45 +42,17 @@ def fold_norms(graph: ir.Graph) -> None:
 
 
 def _fold(conv: ir.Node, norm: ir.Node, change: _Change) -> None:
+    weight = conv.inputs[1].producer() if conv.inputs[1] is not None else None
+    if weight is None or not _is_own(weight, "DequantizeLinear"):
+        return
     before = _constant(conv.inputs[2]) if len(conv.inputs) > 2 else np.zeros(1)
-    weight = conv.inputs[1]
-    if before is None or weight is None:
+    old = _constant(weight.inputs[1])
+    if before is None or old is None or weight.attributes.get_int("axis", 1) != 0:
         return
-    bias = before * change.factor + change.shift
-    if not (_scale_integers(conv, weight, change, bias) or _scale_floats(conv, weight, change)):
-        return
-    inputs = [*conv.inputs[:2], _initializer(conv, f"{norm.name}_bias", bias)]
-    attributes = list(conv.attributes.values())
-    made = ir.Node("", "Conv", inputs, attributes, name=conv.name)
-    made.metadata_props.update(conv.metadata_props)
-    _replace(conv, norm, made)
-
-
-def _scale_floats(conv: ir.Node, weight: ir.Value, change: _Change) -> bool:
-    """Multiply the weight itself, ``[channels, ...]``; False where it is none."""
-    old = _constant(weight)
-    if old is None or weight.dtype != ir.DataType.FLOAT:
-        return False
-    factor = change.factor.reshape(-1, *[1] * (old.ndim - 1))
-    conv.replace_input_with(1, _initializer(conv, f"{weight.name}_folded", old * factor))
-    return True
-
-
-def _scale_integers(
-    conv: ir.Node, weight: ir.Value, change: _Change, bias: npt.NDArray[np.float64]
-) -> bool:
-    """Multiply the scales of an integer weight, one for each channel; False where it is none."""
-    source = weight.producer()
-    if source is None or not _is_own(source, "DequantizeLinear"):
-        return False
-    old = _constant(source.inputs[1])
-    if old is None or source.attributes.get_int("axis", 1) != 0:
-        return False
-    scales = old * change.factor
-    if not _bias_fits(conv, scales, bias):
-        return False
-    source.replace_input_with(1, _initializer(conv, f"{weight.name}_folded_scale", scales))
-    return True
+    scales, bias = old * change.factor, before * change.factor + change.shift
+    if _bias_fits(conv, scales, bias):
+        weight.replace_input_with(1, _initializer(conv, f"{norm.name}_scales", scales))
+        _replace(conv, norm, _initializer(conv, f"{norm.name}_bias", bias))
 
 
 def _bias_fits(
@@ -122,8 +94,11 @@ def _initializer(node: ir.Node, name: str, array: npt.NDArray[np.float64]) -> ir
     return value
 
 
-def _replace(conv: ir.Node, norm: ir.Node, made: ir.Node) -> None:
-    """Put a node into the place of the two; its output takes the name of theirs."""
+def _replace(conv: ir.Node, norm: ir.Node, bias: ir.Value) -> None:
+    """Put a convolution with this bias into the place of both, under the name of their output."""
+    inputs, attributes = [*conv.inputs[:2], bias], list(conv.attributes.values())
+    made = ir.Node("", "Conv", inputs, attributes, name=conv.name)
+    made.metadata_props.update(conv.metadata_props)
     graph, old, new = conv.graph, norm.outputs[0], made.outputs[0]
     graph.insert_before(norm, made)  # type: ignore[union-attr]
     new.type, new.shape, name = old.type, old.shape, old.name
